@@ -1,0 +1,45 @@
+"""The records that flow between stages and the contracts of the tables.
+
+Imports neither Beam nor any other folder of this project.
+"""
+
+from schemas.article import Article, EmbeddedArticle, Extraction
+from schemas.document import Document
+from schemas.entry import Entry, Identified
+from schemas.event import (
+    Assignment,
+    BreakingReason,
+    EntityCount,
+    Event,
+    EventChange,
+    EventState,
+    Keyword,
+    LanguageCount,
+)
+from schemas.reject import Rejected, Repeat
+from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
+
+SCHEMA_VERSION = "1"  # raised when a table's columns or their meaning change
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Article",
+    "Assignment",
+    "BreakingReason",
+    "ComparedArticle",
+    "Document",
+    "DuplicateVerdict",
+    "EmbeddedArticle",
+    "EntityCount",
+    "Entry",
+    "Event",
+    "EventChange",
+    "EventState",
+    "Extraction",
+    "Identified",
+    "Keyword",
+    "LanguageCount",
+    "Neighbour",
+    "Rejected",
+    "Repeat",
+]

@@ -1,0 +1,40 @@
+"""What ``parse`` finds in a document, and what ``identify`` says it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One item as its publisher or its sender wrote it; nothing cleaned, nothing guessed.
+
+    Empty string or empty tuple means "not said".
+    """
+
+    key: str  # names the item in messages: the document's key, plus "#<guid or number>"
+    input_kind: str  # rss, atom, json_feed, news_sitemap, txt, html, json, jsonl, eml, warc
+    url: str  # absolute http(s) link when there is one, else the URI of the file
+    guid: str  # the feed's or record's own id
+    feed_url: str  # the feed this came from, secrets redacted; "" when it is not a feed
+    source_name: str  # the feed's or site's own name
+    origin_publisher: str  # whom an aggregator names as the origin (RSS <source>)
+    title: str  # plain text, one line
+    summary: str  # html or plain text, as given
+    content: str  # the fullest text or html the input holds
+    content_type: str  # text, html (a fragment) or page (a whole html document)
+    authors: tuple[str, ...]
+    image_url: str
+    language: str  # declared language tag
+    published: str  # date as written; for structured feed dates ISO 8601
+    published_source: str  # where it was written: feed, sitemap, json, eml, warc, or ""
+    received_at: datetime  # UTC, see Document.received_at
+
+
+@dataclass(frozen=True)
+class Identified:
+    """An entry that is new or changed: no later stage sees a plain repeat."""
+
+    entry: Entry
+    article_id: str  # see schemas.ids
+    canonical_url: str  # canonical http(s) URL, or the file's URI
+    revision: int  # 1 for a new article, higher for a changed one

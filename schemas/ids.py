@@ -1,0 +1,38 @@
+"""Stable identifiers: the same input gives the same id on every machine and in every run."""
+
+import base64
+import hashlib
+from urllib.parse import urlsplit
+
+ID_LENGTH = 26  # base32 characters: 130 bits of SHA-256
+
+
+def _hash_id(kind: str, value: str) -> str:
+    digest = hashlib.sha256(f"{kind}\x00{value}".encode("utf-8", "surrogatepass")).digest()
+    return base64.b32encode(digest)[:ID_LENGTH].decode().lower()
+
+
+def is_web_url(url: str) -> bool:
+    """Say whether ``url`` is an absolute http(s) URL with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def article_id(canonical_url: str, text_hash: str) -> str:
+    """Name an article by its canonical URL, or by its text when it has no web address."""
+    if is_web_url(canonical_url):
+        return _hash_id("url", canonical_url)
+    return _hash_id("text", text_hash)
+
+
+def event_id(seed_article_id: str) -> str:
+    """Name an event by the article that opened it; never reused."""
+    return _hash_id("event", seed_article_id)
+
+
+def change_id(event: str, change_type: str, at: str) -> str:
+    """Name a change of an event so that a replay writes the same row."""
+    return _hash_id("change", f"{event}\x00{change_type}\x00{at}")

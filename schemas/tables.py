@@ -1,0 +1,294 @@
+"""The tables, defined once: Arrow schema, BigQuery schema and documentation come from here.
+
+``Table.arrow_schema`` imports pyarrow when called, so that importing the records stays cheap.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Scalar types by our name: (Arrow constructor name or parametrised form, BigQuery type).
+_BIGQUERY_TYPES = {
+    "string": "STRING",
+    "bytes": "BYTES",
+    "bool": "BOOLEAN",
+    "int32": "INTEGER",
+    "float32": "FLOAT",
+    "float64": "FLOAT",
+    "timestamp": "TIMESTAMP",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``fields`` makes it a struct, ``repeated`` a list."""
+
+    name: str
+    type: str  # a key of _BIGQUERY_TYPES, or "struct"
+    description: str
+    nullable: bool = False
+    repeated: bool = False
+    fields: tuple["Column", ...] = ()
+    vector: bool = False  # a repeated float32 whose length is the embedding's dimension
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns, its row identity and the time its date partition is made of."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]  # columns that together name a row
+    partition_by: str  # timestamp column whose UTC date is the hive partition "date"
+
+    def arrow_schema(self, dim: int) -> "pa.Schema":
+        """Build the Arrow schema with vectors of ``dim`` float32."""
+        import pyarrow as pa
+
+        return pa.schema([_arrow_field(column, dim) for column in self.columns])
+
+    def bigquery_schema(self) -> list[dict[str, Any]]:
+        """Build the table schema in the form BigQuery's REST interface takes."""
+        return [_bigquery_field(column) for column in self.columns]
+
+
+def _arrow_field(column: Column, dim: int) -> "pa.Field":
+    import pyarrow as pa
+
+    scalar: Any
+    if column.type == "struct":
+        scalar = pa.struct([_arrow_field(field, dim) for field in column.fields])
+    elif column.type == "timestamp":
+        scalar = pa.timestamp("us", tz="UTC")
+    elif column.type == "bytes":
+        scalar = pa.binary()
+    elif column.type == "bool":
+        scalar = pa.bool_()
+    else:
+        scalar = getattr(pa, column.type)()
+    if column.vector:
+        scalar = pa.list_(pa.field("element", scalar, nullable=False), dim)
+    elif column.repeated:
+        scalar = pa.list_(pa.field("element", scalar, nullable=False))
+    metadata = {b"description": column.description.encode()}
+    return pa.field(column.name, scalar, nullable=column.nullable, metadata=metadata)
+
+
+def _bigquery_field(column: Column) -> dict[str, Any]:
+    field: dict[str, Any] = {
+        "name": column.name,
+        "type": "RECORD" if column.type == "struct" else _BIGQUERY_TYPES[column.type],
+        "mode": "REPEATED" if column.repeated else "NULLABLE" if column.nullable else "REQUIRED",
+        "description": column.description,
+    }
+    if column.fields:
+        field["fields"] = [_bigquery_field(inner) for inner in column.fields]
+    return field
+
+
+def _text(name: str, description: str, nullable: bool = False) -> Column:
+    return Column(name, "string", description, nullable=nullable)
+
+
+def _texts(name: str, description: str) -> Column:
+    return Column(name, "string", description, repeated=True)
+
+
+def _time(name: str, description: str, nullable: bool = False) -> Column:
+    return Column(name, "timestamp", description, nullable=nullable)
+
+
+def _count(name: str, description: str) -> Column:
+    return Column(name, "int32", description)
+
+
+def _share(name: str, description: str, nullable: bool = False) -> Column:
+    return Column(name, "float32", description, nullable=nullable)
+
+
+def _vector(name: str, description: str) -> Column:
+    return Column(name, "float32", description, repeated=True, vector=True)
+
+
+_SCHEMA_VERSION = _text("schema_version", "Version of this table's contract.")
+_EMBEDDING_MODEL = _text("embedding_model", "Name, weights' hash and dimension of the encoder.")
+
+ARTICLES = Table(
+    name="articles",
+    description="One row per article and revision.",
+    key=("article_id", "revision"),
+    partition_by="event_time",
+    columns=(
+        _text("article_id", "Hash of the canonical URL, or of the text when there is no URL."),
+        _count("revision", "1 for the first text seen, one more for each changed text."),
+        _text("url", "Address as given; for a file its URI."),
+        _text("canonical_url", "Address after the versioned canonical rules; for a file its URI."),
+        _text("source_name", "Name of the feed or site, if known.", nullable=True),
+        _text("domain", "Host without www., if known.", nullable=True),
+        _text("publisher_family", "Registered domain that stands for the publisher; or unknown."),
+        _text("origin_publisher", "Publisher an aggregator names as origin.", nullable=True),
+        _text("feed_url", "Feed it came from, secrets redacted.", nullable=True),
+        _text(
+            "input_kind", "rss, atom, json_feed, news_sitemap, txt, html, json, jsonl, eml or warc"
+        ),
+        _text("title", "Headline as plain text."),
+        _text("description", "Standfirst or summary as plain text.", nullable=True),
+        _text("body", "Main text; paragraphs parted by one empty line.", nullable=True),
+        _texts("authors", "Names as given."),
+        _text("image_url", "Lead image.", nullable=True),
+        _text("language", "ISO 639-1 code, or und when not certain."),
+        _share("language_confidence", "Probability of the language, 0 to 1."),
+        _count("word_count", "Words of the body."),
+        _time("published_at", "When the publisher says it appeared.", nullable=True),
+        _text(
+            "published_at_source",
+            "Where that date was found: feed, sitemap, html_meta, json_ld, json, eml, url, text, "
+            "file_mtime or none.",
+        ),
+        _text("published_at_precision", "second, minute, day or none."),
+        _text("published_at_flag", "ok, future, too_old, tz_unknown, missing or unparsable."),
+        _time("first_seen_at", "When this system first had it; for a file its modification time."),
+        _time("event_time", "published_at when it can be trusted, else first_seen_at."),
+        _text("extraction_method", "How the text was found."),
+        _text("access_state", "open, paywall, consent_wall, feed_only or unknown."),
+        _text("content_hash", "SHA-256 of the normalised title and body."),
+        _text("dup_kind", "none, exact_text, near_verbatim or contained."),
+        _text("dup_of", "article_id of the original.", nullable=True),
+        _share("dup_score", "Measured overlap with the original, 0 to 1.", nullable=True),
+        _text("dup_evidence", "What was compared and found.", nullable=True),
+        _text("event_id", "Event it belongs to."),
+        _share("event_score", "Probability that it belongs there, 0 to 1."),
+        _text("event_evidence", "Channels, values and margin to the second-best event."),
+        _vector("embedding", "Unit vector of title and lead."),
+        _EMBEDDING_MODEL,
+        _SCHEMA_VERSION,
+    ),
+)
+
+EVENTS = Table(
+    name="events",
+    description="One row per event and revision.",
+    key=("event_id", "revision"),
+    partition_by="first_seen_at",
+    columns=(
+        _text("event_id", "Hash of the seed article's id; never reused."),
+        _count("revision", "1 for the first state written, one more for each material change."),
+        _text("status", "active, merged or closed."),
+        _text("merged_into", "Surviving event.", nullable=True),
+        _text("title", "Headline of the representative article."),
+        _text("summary", "Two sentences of the representative article.", nullable=True),
+        _texts("summary_article_ids", "Articles the summary was taken from."),
+        _text("representative_article_id", "Article closest to all others."),
+        Column(
+            "keywords",
+            "struct",
+            "Terms that set this event apart, heaviest first.",
+            repeated=True,
+            fields=(_text("term", "Word."), _share("weight", "TF-IDF weight.")),
+        ),
+        Column(
+            "entities",
+            "struct",
+            "Names found in its articles, most frequent first.",
+            repeated=True,
+            fields=(_text("text", "Name."), _count("count", "Articles that name it.")),
+        ),
+        Column(
+            "languages",
+            "struct",
+            "Languages of its articles.",
+            repeated=True,
+            fields=(_text("code", "ISO 639-1."), _count("count", "Articles.")),
+        ),
+        _time("first_published_at", "Earliest trusted publication time.", nullable=True),
+        _time("first_seen_at", "Earliest event time of its articles."),
+        _time("last_seen_at", "Latest event time of its articles."),
+        _time("updated_at", "Event time of the change this revision records."),
+        _count("article_count", "Articles, copies included."),
+        _count("unique_article_count", "Articles that are not copies."),
+        _count("duplicate_count", "Copies."),
+        _count("publisher_family_count", "Different publisher families."),
+        _share("source_diversity", "Entropy of articles over families, 0 to 1."),
+        _count("articles_15m", "Articles in the 15 minutes before counts_as_of."),
+        _count("articles_60m", "Articles in the 60 minutes before counts_as_of."),
+        _count("families_60m", "Publisher families in the 60 minutes before counts_as_of."),
+        _time("counts_as_of", "The instant the counts and the breaking state refer to."),
+        _text("breaking_state", "none, candidate, breaking, developing or fading."),
+        _time("breaking_since", "When the event became breaking.", nullable=True),
+        _share("breaking_score", "0 to 1, at its highest since breaking_since or now."),
+        Column(
+            "breaking_reasons",
+            "struct",
+            "Every term of the score.",
+            repeated=True,
+            fields=(
+                _text("code", "Name of the term."),
+                Column("value", "float64", "Measured."),
+                Column("threshold", "float64", "Needed."),
+                Column("passed", "bool", "Whether it was reached."),
+            ),
+        ),
+        _share("cohesion_mean", "Mean cosine of members to the centroid."),
+        _share("cohesion_min", "Lowest cosine of a member to the centroid."),
+        Column("contested", "bool", "Some assignment lay close to the threshold."),
+        _vector("centroid", "Unit vector of the event."),
+        _EMBEDDING_MODEL,
+        _SCHEMA_VERSION,
+    ),
+)
+
+EVENT_ARTICLES = Table(
+    name="event_articles",
+    description="One row per article in an event.",
+    key=("event_id", "article_id"),
+    partition_by="joined_at",
+    columns=(
+        _text("event_id", "Event."),
+        _text("article_id", "Article."),
+        _time("joined_at", "Event time of joining."),
+        _text("role", "seed, member, duplicate or update."),
+        _share("score", "Probability that it belongs, 0 to 1."),
+        _text("evidence", "Why it joined."),
+        _SCHEMA_VERSION,
+    ),
+)
+
+EVENT_CHANGES = Table(
+    name="event_changes",
+    description="Append-only log of what happened to events, as CloudEvents 1.0.",
+    key=("id",),
+    partition_by="time",
+    columns=(
+        _text("id", "Hash of subject, type and time."),
+        _text("source", "Always /newsevents."),
+        _text("specversion", "Always 1.0."),
+        _text("type", "org.newsevents.event.created, .updated, .merged, .closed or .breaking."),
+        _text("subject", "event_id."),
+        _time("time", "Event time of the change."),
+        _text("data", "JSON object with the details."),
+        _SCHEMA_VERSION,
+    ),
+)
+
+DEAD_LETTERS = Table(
+    name="dead_letters",
+    description="One row per item that could not be processed.",
+    key=("stage", "key", "reason"),
+    partition_by="first_failed_at",
+    columns=(
+        _text("stage", "Stage that refused it."),
+        _text("key", "Names the item; secrets redacted."),
+        _text("reason", "Stable code."),
+        _text("error", "What is wrong, and the fix where there is one."),
+        Column("payload", "bytes", "The item itself, at most 64 KiB."),
+        _text("payload_sha256", "Of the whole payload."),
+        _time("first_failed_at", "When the item was received."),
+        Column("replayable", "bool", "Whether trying again may succeed."),
+        _SCHEMA_VERSION,
+    ),
+)
+
+TABLES = (ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS)

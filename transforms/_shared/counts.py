@@ -1,0 +1,33 @@
+"""Counters of every stage: Beam's for the record, process-local ones for live progress.
+
+Beam's local runner reveals its metrics only after the run, so each count is also kept in this
+process, where ``snapshot`` can read it while the run goes on. With worker processes the local
+ones stay in the workers; the final figures always come from Beam.
+"""
+
+import threading
+from collections import Counter
+
+from apache_beam.metrics import Metrics
+
+_lock = threading.Lock()
+_live: Counter[tuple[str, str]] = Counter()
+
+
+def count(stage: str, name: str, n: int = 1) -> None:
+    """Add ``n`` to the counter ``name`` (in, out, repeats, rejected_<reason>) of ``stage``."""
+    Metrics.counter(stage, name).inc(n)
+    with _lock:
+        _live[stage, name] += n
+
+
+def snapshot() -> dict[tuple[str, str], int]:
+    """Read this process's counters so far, by (stage, name)."""
+    with _lock:
+        return dict(_live)
+
+
+def reset() -> None:
+    """Forget this process's counters; called before a run."""
+    with _lock:
+        _live.clear()
