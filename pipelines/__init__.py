@@ -1,0 +1,1 @@
+"""Wiring and flags: the commands people run."""

@@ -1,0 +1,58 @@
+# Commands of this project. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# pip's own words matter only when it fails
+LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types pytest slow quality model clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): setup.py constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here: install Python 3.11 or name one with PYTHON=..." >&2; exit 2; }
+	@echo "== setting up $(VENV) with $$($(PYTHON) --version) (a few minutes and about 2 GB the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "== upgrading pip"
+	@$(BIN)/python -m pip install --constraint constraints.txt --upgrade pip setuptools wheel $(LOGGED)
+	@echo "== installing pinned packages"
+	@$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]' $(LOGGED)
+	@touch $(READY)
+
+setup: $(READY) ## set up .venv from pinned files
+
+demo: $(READY) ## run the main job on the shipped sample input; leaves out/demo
+	@echo "== finding events in tests/data/demo"
+	@$(BIN)/python -m pipelines.detect_events --input 'tests/data/demo/**' --output out/demo
+
+test: lint types pytest ## set up, lint, types, tests
+
+lint: $(READY) ## ruff: rules and format
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy, strict on schemas and the pure cores
+	@echo "== types"
+	@$(BIN)/mypy
+
+pytest: $(READY) ## the tests, without those marked slow
+	@echo "== tests"
+	@$(BIN)/python -m pytest -m 'not slow'
+
+slow: $(READY) ## the tests that take minutes
+	@$(BIN)/python -m pytest -m slow
+
+quality: $(READY) ## scores of one labelled stream: make quality DATA=FILE.jsonl[.gz]
+	@test -n "$(DATA)" || { echo "name the labelled stream: make quality DATA=FILE.jsonl[.gz]" >&2; exit 2; }
+	@$(BIN)/python -m pipelines.evaluate --labelled '$(DATA)'
+
+model: $(READY) ## train the join model: make model DATA='FILE ...' HALF='FILE ...'
+	@test -n "$(DATA)" || { echo "name the labelled streams: make model DATA='FILE.jsonl.gz ...'" >&2; exit 2; }
+	@$(BIN)/python -m pipelines.train $(foreach f,$(DATA),--labelled '$(f)') $(foreach f,$(HALF),--half '$(f)')
+
+clean: ## remove .venv, caches and out/
+	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,25 @@
+"""How the commands speak: one line per message on standard error, and the exit codes."""
+
+import logging
+import sys
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def quiet_libraries() -> None:
+    """Keep the log lines of libraries off the terminal; call before they are imported.
+
+    What went wrong with an item is in its dead letter; what stops a run is raised.
+    """
+    logging.basicConfig(level=logging.ERROR)
+
+
+def say(text: str) -> None:
+    """Tell the user what is going on."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def fail(text: str, code: int) -> int:
+    """Tell the user what went wrong, in one line, and return the exit code."""
+    say(f"newsevents: {' '.join(text.split())}")
+    return code

@@ -1,0 +1,135 @@
+"""The main job: files and feeds in, events in Parquet out."""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
+from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
+
+if TYPE_CHECKING:
+    from transforms.embed.model import ModelFiles
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; return the exit code: 0 done, 1 failed, 2 usage."""
+    try:
+        return _run(parse_settings(argv))
+    except UsageError as error:
+        return fail(str(error), USAGE)
+
+
+def _run(settings: Settings) -> int:
+    quiet_libraries()
+    refuse_unknown(settings.beam_args)
+    from transforms.embed.model import ModelError, resolve_model
+    from transforms.read.feed_list import feed_sources
+    from transforms.read.files import match
+    from transforms.write.output import OutputError, local_folder
+
+    try:
+        local_folder(settings.output)
+        sources = match(settings.inputs) if settings.inputs else []
+        sources += [source for argument in settings.feeds for source in feed_sources(argument)]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    try:
+        return _detect(settings, list(dict.fromkeys(sources)), resolve_model(settings.model))
+    except (ModelError, OutputError) as error:
+        return fail(str(error), FAILED)
+
+
+def _detect(settings: Settings, sources: list[str], model: "ModelFiles") -> int:
+    from pipelines.engine import Collected, new_pipeline, run
+    from pipelines.flow import build, write
+    from pipelines.run_summary import counts_of, summary_line, sums_hold
+    from transforms.write.manifest import check_output, commit_run
+
+    pipeline = new_pipeline(settings.runner, settings.beam_args)
+    detected = build(pipeline, sources, settings, model)
+    paths = Collected(write(detected, settings.output, model.dim), "Paths")
+    if settings.dry_run:
+        return _show_steps(pipeline)
+    check_output(settings.output, _digest(settings, model), settings.overwrite)
+    say(f"{len(sources):,} source{'s' * (len(sources) != 1)}, model {model.model_id}")
+    started, clock = datetime.now(timezone.utc), time.monotonic()
+    counts = counts_of(run(pipeline))
+    seconds = time.monotonic() - clock
+    summary = {
+        "arguments_digest": _digest(settings, model),
+        "options": _options(settings),
+        "versions": _versions(model),
+        "counts": counts,
+        "timings": {
+            "started_at": started.isoformat(timespec="seconds"),
+            "seconds": round(seconds, 3),
+        },
+    }
+    commit_run(settings.output, paths.read(), summary)
+    if settings.report:
+        from pipelines.report.page import write_report
+        from pipelines.report.terminal import show_events
+
+        page = write_report(settings.output)
+        show_events(settings.output, settings.limit)
+        print(f"page: {page}")
+    print(summary_line(counts, seconds))
+    if not sums_hold(counts):
+        return fail("the counts do not add up: a bug; please report it with run.json", FAILED)
+    return DONE
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """What shapes the output: not how it is shown, nor on how many workers it is made."""
+    return {
+        "input": list(settings.inputs),
+        "feeds": [_redacted(feed) for feed in settings.feeds],
+        "model": settings.model,
+        "max_tokens": settings.max_tokens,
+        "window_days": settings.window_days,
+        "max_file_mb": settings.max_file_mb,
+    }
+
+
+def _redacted(feed: str) -> str:
+    from transforms._shared.redact import redact_url
+
+    return redact_url(feed)
+
+
+def _versions(model: "ModelFiles") -> dict[str, str]:
+    from importlib.metadata import version
+
+    from schemas import SCHEMA_VERSION
+    from transforms._shared.urls import URL_RULES_VERSION
+
+    return {
+        "newsevents": version("newsevents"),
+        "apache-beam": version("apache-beam"),
+        "embedding_model": model.model_id,
+        "schema": SCHEMA_VERSION,
+        "url_rules": URL_RULES_VERSION,
+    }
+
+
+def _digest(settings: Settings, model: "ModelFiles") -> str:
+    """Name the input and the options that shape the output, the model's weights included."""
+    shaped = {**_options(settings), "feeds": list(settings.feeds), "weights": model.weights_sha256}
+    text = json.dumps(shaped, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _show_steps(pipeline: Any) -> int:
+    for step in pipeline.transforms_stack[0].parts:
+        print(step.full_label)
+        for inner in step.parts:
+            print(f"    {inner.full_label}")
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Run a pipeline on the engine the user named, and read its counters."""
+
+import os
+import pickle
+import tempfile
+from collections.abc import Iterable, Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.options import UsageError
+from pipelines.progress import Progress
+from transforms._shared.counts import reset, snapshot
+from transforms.write.output import OutputError
+
+# Beam in 2.77 sends plain DirectRunner to another engine when it can download one; the same
+# command must not run on two engines.
+_RUNNERS = {"DirectRunner": "FnApiRunner"}
+
+Counters = dict[tuple[str, str], int]
+
+
+def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
+    """Make an empty pipeline on the named runner.
+
+    Raises:
+        UsageError: Beam does not know the runner or refuses an option's value.
+    """
+    try:
+        options = PipelineOptions([f"--runner={_RUNNERS.get(runner, runner)}", *beam_args])
+        return beam.Pipeline(options=options)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UsageError(f"cannot use the runner {runner}: {error}") from error
+
+
+def run(pipeline: beam.Pipeline, show_progress: bool = True) -> Counters:
+    """Run to the end and return the committed counters by (stage, name).
+
+    Raises:
+        OutputError: a worker could not write.
+    """
+    reset()
+    try:
+        if show_progress:
+            with Progress(snapshot):
+                result = pipeline.run()
+                result.wait_until_finish()
+        else:
+            result = pipeline.run()
+            result.wait_until_finish()
+    except RuntimeError as error:
+        raise _our_error(error) or error from None
+    counters: Counters = {}
+    for metric in result.metrics().query()["counters"]:
+        name = metric.key.metric
+        counters[name.namespace, name.name] = (
+            counters.get((name.namespace, name.name), 0) + metric.committed
+        )
+    return counters
+
+
+class Collected:
+    """The elements of a PCollection, readable after the run.
+
+    They travel through a temporary file, because a worker may be another process of this
+    machine.
+    """
+
+    def __init__(self, values: beam.PCollection, label: str) -> None:
+        handle, self._path = tempfile.mkstemp(prefix="newsevents-", suffix=".pickle")
+        os.close(handle)
+        _ = (
+            values.pipeline
+            | f"{label}Once" >> beam.Impulse()
+            | f"{label}Store" >> beam.Map(_store, beam.pvalue.AsIter(values), self._path)
+        )
+
+    def read(self) -> list:
+        """Return the values in no particular order, and remove the file; once only."""
+        with open(self._path, "rb") as file:
+            values: list = pickle.load(file)
+        os.unlink(self._path)
+        return values
+
+
+def _store(_: bytes, values: Iterable, path: str) -> None:
+    with open(path, "wb") as file:
+        pickle.dump(list(values), file, protocol=5)
+
+
+def _our_error(error: BaseException) -> OutputError | None:
+    """Find the OutputError that Beam wrapped into an error of its own."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OutputError):
+            return OutputError(str(seen).split(" [while running")[0])
+        seen = seen.__cause__ or seen.__context__
+    for line in reversed(str(error).splitlines()):  # from a worker process only text comes back
+        name, colon, message = line.partition(": ")
+        if colon and name.rpartition(".")[2] == OutputError.__name__:
+            return OutputError(message.split(" [while running")[0])
+    return None

@@ -1,0 +1,60 @@
+"""Labelled streams: JSON Lines with id, title, text, published, lang, source, url and label."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class LabelledError(Exception):
+    """The labelled stream cannot be used; the message names the line and the fix."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One line of a labelled stream, as far as scoring needs it."""
+
+    id: str
+    label: str
+
+
+def read_labels(path: str) -> dict[int, Labelled]:
+    """Read the id and label of each line, by line number from 1; blank lines are left out.
+
+    Raises:
+        LabelledError: the file is missing, a line is not such an object, or an id comes twice.
+    """
+    labels: dict[int, Labelled] = {}
+    ids: set[str] = set()
+    for number, line in _lines(path):
+        try:
+            record = json.loads(line)
+            found = Labelled(str(record["id"]), str(record["label"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise LabelledError(
+                f"{path} line {number}: a JSON object with id and label is needed ({error!r})"
+            ) from error
+        if found.id in ids:
+            raise LabelledError(f"{path} line {number}: the id {found.id} comes twice")
+        ids.add(found.id)
+        labels[number] = found
+    if not labels:
+        raise LabelledError(f"{path} holds no labelled document")
+    return labels
+
+
+def _lines(path: str) -> Iterator[tuple[int, str]]:
+    try:
+        with Path(path).open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if packed
+            else Path(path).open(encoding="utf-8") as stream
+        ):
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield number, line
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise LabelledError(f"cannot read {path}: {error}") from error

@@ -1,0 +1,183 @@
+"""The command line of the main job: our flags, checked; what is left goes to Beam, checked too.
+
+Imports nothing heavy, so that ``--help`` answers at once.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be done: exit code 2."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for."""
+
+    inputs: tuple[str, ...]
+    feeds: tuple[str, ...]
+    output: str
+    overwrite: bool
+    model: str
+    max_tokens: int
+    window_days: float
+    max_file_mb: int
+    fetch_timeout_seconds: float
+    report: bool
+    limit: int
+    runner: str
+    dry_run: bool
+    beam_args: tuple[str, ...]  # flags that are not ours
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:  # refuses nan and inf as well
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
+    return value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of the main job."""
+    parser = argparse.ArgumentParser(
+        prog="newsevents-detect",
+        description="Turn dropped files and feeds into events, with evidence, in Parquet tables.",
+        epilog="Flags of Apache Beam (--direct_running_mode, --direct_num_workers, ...) are passed "
+        "on; a flag nobody knows is refused. Exit codes: 0 done (dead letters allowed), "
+        "1 failed, 2 usage.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--input",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="files to read; repeatable; ** goes into sub-folders. txt, html, json, jsonl, eml, "
+        "RSS, Atom, JSON Feed, OPML, news sitemap and WARC, each also gzipped, told apart by "
+        "content",
+    )
+    add(
+        "--feeds",
+        action="append",
+        default=[],
+        metavar="FILE|URL",
+        help="feeds to fetch once; repeatable: a list file (one per line), an OPML file, one URL "
+        "or one local feed file",
+    )
+    add("--output", required=True, metavar="DIR", help="folder for the tables and run.json")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="replace the output of other input or options in DIR",
+    )
+    add(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="NAME|PATH",
+        help="sentence-transformers model (default: %(default)s, verified by checksum)",
+    )
+    add(
+        "--max_tokens",
+        type=_positive_int,
+        default=128,
+        metavar="N",
+        help="word pieces of title and lead that are embedded (default: %(default)s)",
+    )
+    add(
+        "--window_days",
+        type=_positive_float,
+        default=7.0,
+        metavar="DAYS",
+        help="how long an event stays open without a new article (default: %(default)s days)",
+    )
+    add(
+        "--max_file_mb",
+        type=_positive_int,
+        default=512,
+        metavar="MB",
+        help="largest file read, after decompression (default: %(default)s MiB)",
+    )
+    add(
+        "--fetch_timeout_seconds",
+        type=_positive_float,
+        default=30.0,
+        metavar="S",
+        help="time for a whole response, redirects included (default: %(default)s seconds)",
+    )
+    add(
+        "--report",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write DIR/report.html and print the events (default: yes)",
+    )
+    add(
+        "--limit",
+        type=_positive_int,
+        default=20,
+        metavar="N",
+        help="events printed on the terminal (default: %(default)s)",
+    )
+    add(
+        "--runner",
+        default="DirectRunner",
+        metavar="NAME",
+        help="Beam runner; DirectRunner is Beam's in-process FnApiRunner (default: %(default)s)",
+    )
+    add("--dry_run", action="store_true", help="print the steps of the pipeline and stop")
+    return parser
+
+
+def parse_settings(argv: Sequence[str] | None) -> Settings:
+    """Read the command line; argparse itself ends the process with code 2 on a bad value.
+
+    Raises:
+        UsageError: there is nothing to read.
+    """
+    parsed, rest = build_parser().parse_known_args(argv)
+    if not parsed.input and not parsed.feeds:
+        raise UsageError("nothing to read: give --input GLOB or --feeds FILE|URL")
+    return Settings(
+        inputs=tuple(parsed.input),
+        feeds=tuple(parsed.feeds),
+        output=parsed.output,
+        overwrite=parsed.overwrite,
+        model=parsed.model,
+        max_tokens=parsed.max_tokens,
+        window_days=parsed.window_days,
+        max_file_mb=parsed.max_file_mb,
+        fetch_timeout_seconds=parsed.fetch_timeout_seconds,
+        report=parsed.report,
+        limit=parsed.limit,
+        runner=parsed.runner,
+        dry_run=parsed.dry_run,
+        beam_args=tuple(rest),
+    )
+
+
+def refuse_unknown(beam_args: Sequence[str]) -> None:
+    """Refuse flags that neither we nor Beam know: Beam itself would ignore a mistyped one.
+
+    Raises:
+        UsageError: names the first such flag.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        if options.__module__.startswith("apache_beam."):
+            options._add_argparse_args(parser)
+    _, unknown = parser.parse_known_args(list(beam_args))
+    if unknown:
+        raise UsageError(f"unknown flag or argument {unknown[0]}: see --help")

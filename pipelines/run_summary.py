@@ -1,0 +1,58 @@
+"""The counts of a run, and whether they add up."""
+
+from typing import Any
+
+
+def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
+    """Arrange the counters of a run.
+
+    Args:
+        counters: by (stage, name).
+
+    Returns:
+        read, articles, repeats, rejected (items, which add up), rejected_by_reason, and every
+        counter by stage. ``read`` is counted where items come in, the others where they leave.
+    """
+    stages: dict[str, dict[str, int]] = {}
+    for (stage, name), value in sorted(counters.items()):
+        stages.setdefault(stage, {})[name] = value
+
+    def rejects(stage: str) -> int:
+        return sum(n for name, n in stages.get(stage, {}).items() if name.startswith("rejected_"))
+
+    reasons: dict[str, int] = {}
+    for stage in stages.values():
+        for name, value in stage.items():
+            if name.startswith("rejected_"):
+                reason = name.removeprefix("rejected_")
+                reasons[reason] = reasons.get(reason, 0) + value
+    repeats = sum(
+        n for name, n in stages.get("identify", {}).items() if name.startswith("repeats_")
+    )
+    write = stages.get("write", {})
+    return {
+        "read": rejects("read") + rejects("parse") + stages.get("parse", {}).get("out", 0),
+        "articles": write.get("rows_articles", 0),
+        "repeats": repeats,
+        "rejected": write.get("rows_dead_letters", 0),
+        "events": write.get("rows_events", 0),
+        "rejected_by_reason": dict(sorted(reasons.items())),
+        "stages": stages,
+    }
+
+
+def sums_hold(counts: dict[str, Any]) -> bool:
+    """Check that every item read is an article row, a repeat or a dead letter."""
+    accounted: int = counts["articles"] + counts["repeats"] + counts["rejected"]
+    return bool(counts["read"] == accounted)
+
+
+def summary_line(counts: dict[str, Any], seconds: float) -> str:
+    """Say in one line what a run did."""
+    reasons = counts["rejected_by_reason"]
+    why = f" ({', '.join(f'{n} {reason}' for reason, n in reasons.items())})" if reasons else ""
+    return (
+        f"{counts['read']:,} items read = {counts['articles']:,} articles + "
+        f"{counts['repeats']:,} repeats + {counts['rejected']:,} rejected{why}; "
+        f"{counts['events']:,} events; {seconds:.1f} s"
+    )

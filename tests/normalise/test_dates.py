@@ -1,0 +1,78 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from transforms.normalise.dates import PublicationDate, event_time, publication_date
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=timezone.utc)
+DATED_BODY = "12 June 2014\n\nThe council voted."
+DATED_URL = "https://town.example/2014/06/11/bridge"
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-03-02T11:00:00Z", (at("2026-03-02 11:00"), "feed", "second", "ok")),
+        ("2026-03-02T11:00:00", (at("2026-03-02 11:00"), "feed", "second", "tz_unknown")),
+        ("2026-03-01", (at("2026-03-01 00:00"), "feed", "day", "ok")),
+        ("2026-03-02T12:15:00Z", (at("2026-03-02 12:15"), "feed", "second", "ok")),
+        ("2026-03-02T12:15:01Z", (None, "feed", "none", "future")),
+        ("2031-01-01", (None, "feed", "none", "future")),
+        ("1989-12-31T23:59:59Z", (None, "feed", "none", "too_old")),
+        ("1970-01-01T00:00:00Z", (None, "feed", "none", "too_old")),
+        ("Tuesday", (None, "feed", "none", "unparsable")),
+    ],
+)
+def test_a_declared_date_decides_also_when_it_is_bad(written, expected):
+    assert publication_date(written, "feed", NOW, DATED_BODY, DATED_URL) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "url", "is_local_file", "expected"),
+    [
+        (DATED_BODY, DATED_URL, True, (at("2014-06-12"), "text", "day", "ok")),
+        ("No date.", DATED_URL, False, (at("2014-06-11"), "url", "day", "ok")),
+        ("No date.", "file:///a.txt", True, (NOW, "file_mtime", "second", "ok")),
+        ("No date.", "https://town.example/a", False, (None, "none", "none", "missing")),
+        ("12 June 2014 13:05\n\nText.", "", False,
+         (at("2014-06-12 13:05"), "text", "minute", "tz_unknown")),
+    ],
+    ids=["dateline", "address", "file", "nothing", "dateline without zone"],
+)  # fmt: skip
+def test_without_a_declared_date_the_next_best_is_taken(body, url, is_local_file, expected):
+    assert publication_date("", "", NOW, body, url, is_local_file=is_local_file) == expected
+
+
+def test_the_time_of_a_crawl_comes_after_the_articles_own_date():
+    crawl = "2026-03-02T11:00:00Z"
+    assert publication_date(crawl, "warc", NOW, DATED_BODY).source == "text"
+    assert publication_date(crawl, "warc", NOW) == (at("2026-03-02 11:00"), "warc", "second", "ok")
+
+
+HOUR_AGO, WEEK_AGO = NOW - timedelta(hours=1), NOW - timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("published", "bounded", "from_file", "expected"),
+    [
+        ((HOUR_AGO, "feed", "second", "ok"), False, False, (HOUR_AGO, True)),
+        ((HOUR_AGO, "feed", "second", "tz_unknown"), False, False, (HOUR_AGO, True)),
+        ((WEEK_AGO, "feed", "second", "ok"), False, False, (NOW, True)),
+        ((WEEK_AGO, "feed", "second", "ok"), True, False, (WEEK_AGO, True)),
+        ((WEEK_AGO, "text", "day", "ok"), True, True, (WEEK_AGO, True)),
+        ((HOUR_AGO, "feed", "day", "ok"), False, False, (NOW, True)),
+        ((NOW, "file_mtime", "second", "ok"), True, True, (NOW, False)),
+        ((None, "none", "none", "missing"), True, True, (NOW, False)),
+        ((None, "feed", "none", "future"), True, False, (NOW, True)),
+        ((NOW + timedelta(minutes=9), "feed", "second", "ok"), True, False, (NOW, True)),
+    ],
+    ids=["fresh", "no zone", "stale in a stream", "old in an archive", "day in an archive",
+         "day in a stream", "file time", "undated file", "future", "clock runs fast"],
+)  # fmt: skip
+def test_an_article_counts_at_a_time_that_can_be_trusted(published, bounded, from_file, expected):
+    found = event_time(PublicationDate(*published), NOW, bounded=bounded, from_file=from_file)
+    assert found == expected

@@ -1,0 +1,125 @@
+from collections import Counter
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing import test_pipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from schemas import Document, Rejected
+from transforms._shared.records import register_record_coders
+from transforms._shared.rejects import RejectError
+from transforms.read.fetch import Fetched
+from transforms.read.transform import ReadDocuments
+
+RSS = b"<rss><channel><title>Harbour news</title></channel></rss>"
+WARC = (
+    b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
+    b"WARC/1.0\r\nWARC-Type: resource\r\nWARC-Target-URI: http://a.example/\r\n"
+    b"Content-Type: text/html\r\nContent-Length: 8\r\n\r\n<p>Late.\r\n\r\n"
+)
+
+
+class OneFeed:
+    """A web with one feed in it."""
+
+    def fetch(self, url: str, *, trusted: bool = True) -> Fetched:
+        if url != "http://one.example/rss":
+            raise RejectError("http_status", "the server answered with status 404")
+        return Fetched(url=url, content=RSS, content_type="", charset="")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def coders():
+    register_record_coders()
+
+
+def test_documents_and_dead_letters_leave_by_their_own_outputs(tmp_path):
+    (tmp_path / "text").write_bytes(b"The ferry is late.")
+    (tmp_path / "lines").write_bytes(b'{"a": 1}\n{"b": \n{"c": 3}\n')
+    (tmp_path / "nothing").write_bytes(b"")
+    (tmp_path / "page").write_bytes(b"<html><body>503</body></html>")
+    (tmp_path / "warc").write_bytes(WARC)
+    page = str(tmp_path / "page")
+    files = [str(tmp_path / name) for name in ("text", "lines", "nothing", "warc")]
+    web = ["http://one.example/rss", "http://gone.example/rss"]
+    base = tmp_path.as_uri()
+
+    pipeline = test_pipeline.TestPipeline(runner="FnApiRunner")
+    with pipeline:
+        sources = pipeline | beam.Create([*files, page, *web])
+        read = sources | ReadDocuments(fetcher=OneFeed(), feeds=frozenset([page]))
+        assert read.documents.element_type is Document
+        assert_that(
+            read.documents | "Kinds" >> beam.Map(lambda document: (document.key, document.kind)),
+            equal_to(
+                [
+                    (f"{base}/text", "text"),
+                    (f"{base}/lines#L1", "json"),
+                    (f"{base}/lines#L3", "json"),
+                    (f"{base}/warc#record-2", "html"),
+                    ("http://one.example/rss", "feed"),
+                ]
+            ),
+            label="Documents",
+        )
+        assert_that(
+            read.rejected | "Reasons" >> beam.Map(lambda refused: (refused.key, refused.reason)),
+            equal_to(
+                [
+                    (f"{base}/lines#L2", "broken_json"),
+                    (f"{base}/nothing", "empty"),
+                    (f"{base}/page", "not_a_feed"),
+                    ("http://gone.example/rss", "http_status"),
+                ]
+            ),
+            label="Rejected",
+        )
+
+    assert counters(pipeline.result) == {
+        "in": 7,
+        "out": 5,
+        "rejected_broken_json": 1,
+        "rejected_empty": 1,
+        "rejected_not_a_feed": 1,
+        "rejected_http_status": 1,
+        "skipped_warc_warcinfo": 1,
+    }
+
+
+def counters(result) -> Counter:
+    query = beam.metrics.MetricsFilter().with_namespace("read")
+    return Counter(
+        {
+            counter.key.metric.name: counter.committed
+            for counter in result.metrics().query(query)["counters"]
+        }
+    )
+
+
+def test_the_bounds_reach_the_reader(tmp_path, server):
+    (tmp_path / "item").write_bytes(b"x" * 11)
+    (tmp_path / "file").write_bytes(b"x" * 101)
+    url = server.answer("/rss", RSS)
+    with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
+        sources = pipeline | beam.Create([str(tmp_path / "item"), str(tmp_path / "file"), url])
+        read = sources | ReadDocuments(max_item_bytes=10, max_file_bytes=100, max_fetch_bytes=10)
+        assert_that(
+            read.rejected | beam.Map(lambda refused: (refused.key, refused.reason)),
+            equal_to(
+                [
+                    ((tmp_path / "item").as_uri(), "too_large"),
+                    ((tmp_path / "file").as_uri(), "too_large"),
+                    (url, "too_large"),
+                ]
+            ),
+        )
+
+
+def test_wrong_input_fails_before_the_run():
+    with pytest.raises(beam.typehints.TypeCheckError):
+        test_pipeline.TestPipeline(runner="FnApiRunner") | beam.Create([1, 2]) | ReadDocuments()
+
+
+def test_rejected_has_its_record_as_type():
+    read = test_pipeline.TestPipeline(runner="FnApiRunner") | beam.Create(["a"]) | ReadDocuments()
+    assert read.rejected.element_type in (Rejected, beam.typehints.Any)

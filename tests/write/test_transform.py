@@ -1,0 +1,126 @@
+from datetime import datetime, timedelta, timezone
+
+import apache_beam as beam
+import pyarrow.dataset
+import pytest
+from apache_beam.metrics import MetricsFilter
+from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
+from apache_beam.testing.util import assert_that
+
+from schemas import Event
+from schemas.tables import TABLES
+from transforms._shared.records import register_record_coders
+from transforms.write.manifest import check_output, commit_run
+from transforms.write.output import OutputError
+from transforms.write.parquet import ParquetFolder
+from transforms.write.rows import ROW_SOURCES
+from transforms.write.transform import WriteTable
+
+MIDNIGHT = datetime(2024, 5, 2, tzinfo=timezone.utc)
+
+register_record_coders()
+
+
+def write(table, records, output, dim=4):
+    """Run ``WriteTable`` alone and return its counters."""
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        _ = (
+            pipeline
+            | beam.Create(records).with_output_types(ROW_SOURCES[table].record)
+            | WriteTable(table, str(output), dim)
+        )
+    found = pipeline.result.metrics().query(MetricsFilter().with_namespace("write"))
+    return {counter.key.metric.name: counter.committed for counter in found["counters"]}
+
+
+def files_in(output):
+    return {p.relative_to(output).as_posix(): p.read_bytes() for p in output.rglob("*.parquet")}
+
+
+@pytest.mark.parametrize("name", [table.name for table in TABLES])
+def test_files_are_those_of_the_plain_composition(name, make_record, dim, tmp_path):
+    source = ROW_SOURCES[name]
+    records = [make_record(name), make_record(name)]
+    write(name, records, tmp_path / "beam")
+    plain = ParquetFolder(tmp_path / "plain", source.table, dim)
+    plain.write([source.row(record) for record in records])
+    assert files_in(tmp_path / "beam") == files_in(tmp_path / "plain") != {}
+
+
+@pytest.mark.parametrize("days", [0, 2], ids=["no-record", "two-days"])
+def test_paths_are_the_files_written(days, make_record, tmp_path):
+    records = [
+        make_record("articles", event_time=MIDNIGHT + timedelta(days=day)) for day in range(days)
+    ]
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        articles = pipeline | beam.Create(records).with_output_types(ROW_SOURCES["articles"].record)
+        paths = articles | WriteTable("articles", str(tmp_path), 4)
+        listed = paths | beam.combiners.ToList() | beam.Map(sorted)
+
+        def check(found):
+            assert found == [sorted(files_in(tmp_path))]
+            assert len(found[0]) == max(days, 1)
+
+        assert_that(listed, check)
+
+
+def test_all_tables_fit_into_one_pipeline(make_record, tmp_path):
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        for name, source in ROW_SOURCES.items():
+            records = beam.Create([make_record(name)]).with_output_types(source.record)
+            _ = pipeline | f"Make{name}" >> records | WriteTable(name, str(tmp_path), 4)
+    assert {path.split("/")[0] for path in files_in(tmp_path)} == set(ROW_SOURCES)
+
+
+def test_rows_are_counted_per_table(make_record, tmp_path):
+    records = [make_record("dead_letters")] * 3
+    counters = write("dead_letters", records, tmp_path)
+    assert counters == {"in": 3, "out": 3, "rows_dead_letters": 3}
+    assert pyarrow.dataset.dataset(tmp_path / "dead_letters").count_rows() == 3
+
+
+def test_second_run_changes_no_file(make_record, tmp_path):
+    def state():
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+
+    write("events", [make_record("events")], tmp_path)
+    before = state()
+    write("events", [make_record("events")], tmp_path)
+    assert state() == before != {}
+
+
+def test_whole_run_again_changes_nothing(make_record, tmp_path):
+    def run():
+        check_output(str(tmp_path), "digest", overwrite=False)
+        for name in ROW_SOURCES:
+            write(name, [make_record(name)] if name != "dead_letters" else [], tmp_path)
+        commit_run(str(tmp_path), list(files_in(tmp_path)), {"arguments_digest": "digest"})
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    first = run()
+    assert run() == first
+    assert len(first) == len(ROW_SOURCES) + 1
+
+
+def test_record_of_another_table_fails_before_the_run(make_record, tmp_path):
+    with pytest.raises(Exception, match=r"requires.*Assignment.*Event"):
+        pipeline = BeamTestPipeline(runner="FnApiRunner")
+        events = pipeline | beam.Create([make_record("events")]).with_output_types(Event)
+        _ = events | WriteTable("articles", str(tmp_path), 4)
+
+
+def test_output_that_fails_ends_the_run_and_names_the_path(make_record, tmp_path):
+    (tmp_path / "events").write_text("in the way")
+    with pytest.raises(OutputError, match=r"events/date=2024-05-01.*: move what is in the way"):
+        write("events", [make_record("events")], tmp_path)
+
+
+def test_unknown_table_is_refused():
+    with pytest.raises(ValueError, match="no table article: one of articles, events"):
+        WriteTable("article", "out", 4)
+
+
+def test_output_that_is_not_local_is_refused_at_construction():
+    with pytest.raises(ValueError, match="gs is not supported"):
+        WriteTable("articles", "gs://bucket/out", 4)

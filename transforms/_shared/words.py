@@ -1,0 +1,61 @@
+"""Words, word n-grams and their hashes: what two texts are compared by, word for word."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHINGLE_WORDS = 3  # word n-gram length: finds cut and re-ordered copies, ignores lone words
+_WORD = re.compile(r"\w+(?:[.,:]\d+)*(?:['’]\w+)?")
+_MIX_A = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_B = np.uint64(0x94D049BB133111EB)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+
+Hashes = NDArray[np.uint32]
+
+
+def words(text: str) -> list[str]:
+    """Split ``text`` into casefolded words; a number with its separators is one word."""
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
+
+
+@lru_cache(maxsize=200_000)
+def word_hash(word: str) -> int:
+    """Hash one word to 64 bits, the same in every process (Python's own hash is salted)."""
+    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def shingle_hashes(tokens: list[str]) -> Hashes:
+    """Hash every run of three words.
+
+    Args:
+        tokens: words in order, as from ``words``.
+
+    Returns:
+        Distinct 32-bit hashes in ascending order; one hash of all the words for a text shorter
+        than three words; empty for no words.
+    """
+    if not tokens:
+        return np.empty(0, np.uint32)
+    hashed = np.fromiter((word_hash(token) for token in tokens), np.uint64, len(tokens))
+    width = min(SHINGLE_WORDS, len(hashed))
+    count = len(hashed) - width + 1
+    mixed = np.zeros(count, np.uint64)
+    for offset in range(width):
+        mixed = mixed * _STEP + hashed[offset : offset + count]
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_A
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_B
+    return np.unique((mixed >> np.uint64(32)).astype(np.uint32))
+
+
+def overlap(a: Hashes, b: Hashes) -> int:
+    """Count the hashes two sorted, distinct arrays share."""
+    if not len(a) or not len(b):
+        return 0
+    small, large = (a, b) if len(a) <= len(b) else (b, a)
+    at = np.searchsorted(large, small)
+    at[at == len(large)] = 0
+    return int(np.count_nonzero(large[at] == small))

@@ -1,0 +1,172 @@
+"""The words, names and numbers that carry the identity of an event, and how rare they are."""
+
+import gzip
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from schemas import Article
+from transforms._shared.words import words
+
+CHANNELS = ("lead", "full", "title", "names", "numbers")
+_LEAD_WORDS = 120
+_FULL_WORDS = 400
+_BACKGROUND_FILE = "background_terms.tsv.gz"
+_BACKGROUND_SHARE = 0.5  # how much one background document counts against one seen in the stream
+_STREAM_HALF_LIFE = 50_000  # documents after which the streaming counts are halved
+
+_NAME_SPAN = re.compile(
+    r"[^\W\d_a-z][\w’'.-]*(?:\s+(?:of|the|de|la|van|von|al|bin|du|el)\s+[^\W\d_a-z][\w’'-]*"
+    r"|\s+[^\W\d_a-z][\w’'-]*)*"
+)
+_SENTENCE_START = re.compile(r"(?:^|[.!?:\n”\"“‘(\[–—-]\s*)$")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\"”’]?\s+(?=\S)")
+_LEAST_NAME = 3  # characters
+
+Vector = dict[str, float]  # term → weight, unit length
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Raw term counts of one article, one bag per channel, and its names as written."""
+
+    bags: Mapping[str, Counter[str]]
+    names: tuple[str, ...]  # distinct spans as written, in order of appearance
+
+
+def _stem(word: str) -> str:
+    """Fold possessives and regular plurals, so that "towns" meets "town"."""
+    word = word.removesuffix("'s").removesuffix("'")
+    if len(word) > 4 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def _mostly_capitalised(line: str) -> bool:
+    """Say whether a headline is written In Title Case, where capitals name nothing."""
+    letters = [word for word in line.split() if word[:1].isalpha()]
+    capitals = sum(word[0].isupper() for word in letters)
+    return len(letters) > 2 and capitals > 0.6 * len(letters)
+
+
+def name_spans(text: str) -> list[str]:
+    """Find runs of capitalised words; a lone word that opens a sentence is no name.
+
+    Works for scripts with capitals. Text in other scripts yields none, and the remaining channels
+    decide alone.
+    """
+    found = []
+    for match in _NAME_SPAN.finditer(text):
+        span = match.group().strip(" .'’-")
+        opens = bool(_SENTENCE_START.search(text[max(0, match.start() - 3) : match.start()]))
+        if opens:
+            first, _, rest = span.partition(" ")
+            span = span if rest and first.lower() not in _OPENERS else rest
+        if len(span) >= _LEAST_NAME:
+            found.append(span)
+    return found
+
+
+# Words that often open a sentence before a name ("The Senate", "In Paris").
+_OPENERS = frozenset(
+    """the a an in on at by for from to of and but as after before when while if it its this that
+    these those he she they we i his her their our there here with without under over more most
+    some many one two three new now no not yet still meanwhile however although because since
+    der die das ein eine im am le la les un une il el los las""".split()
+)
+
+
+def extract_terms(article: Article) -> Terms:
+    """Count an article's terms by channel."""
+    body = article.body or article.description
+    title_words = [_stem(word) for word in words(article.title)]
+    body_words = [_stem(word) for word in words(body[:6000])[:_FULL_WORDS]]
+    named = body[:4000]
+    if not _mostly_capitalised(article.title):
+        named = f"{article.title}\n{named}"
+    spans = name_spans(named)
+    if not body:
+        spans = name_spans(article.title) if not _mostly_capitalised(article.title) else []
+    name_words = Counter(
+        _stem(word) for span in spans for word in words(span) if len(word) >= _LEAST_NAME
+    )
+    numbers = _NUMBER.findall(f"{article.title}\n{body[:3000]}")
+    bags = {
+        "lead": Counter(title_words * 2 + body_words[:_LEAD_WORDS]),
+        "full": Counter(title_words + body_words),
+        "title": Counter(title_words),
+        "names": name_words,
+        "numbers": Counter(number.replace(",", "") for number in numbers),
+    }
+    return Terms(bags=bags, names=tuple(dict.fromkeys(spans)))
+
+
+def first_sentences(text: str, count: int = 2, most_chars: int = 400) -> str:
+    """Take the first sentences of a text, cut at a word when they run on."""
+    opening = " ".join(text[: 4 * most_chars].split())
+    taken = " ".join(_SENTENCE_END.split(opening)[:count])
+    if len(taken) <= most_chars:
+        return taken
+    return taken[:most_chars].rsplit(" ", 1)[0] + "…"
+
+
+class DocumentFrequencies:
+    """How many documents hold a term: a shipped background table plus what the stream showed.
+
+    The table makes a cold start behave; the stream's own counts soon tell that "election" is a
+    common word this week. Counts are halved every 50,000 documents, so memory stays bounded by
+    the vocabulary of about that many.
+    """
+
+    def __init__(self, background: Mapping[str, int], background_documents: int) -> None:
+        self._background = background
+        self._background_documents = background_documents
+        self.stream: Counter[str] = Counter()
+        self.stream_documents = 0
+
+    def learn(self, terms: Iterable[str]) -> None:
+        """Count one document that holds each of ``terms``."""
+        self.stream.update(set(terms))
+        self.stream_documents += 1
+        if self.stream_documents >= _STREAM_HALF_LIFE:
+            self.stream_documents //= 2
+            self.stream = Counter({t: n // 2 for t, n in self.stream.items() if n > 1})
+
+    def idf(self, term: str) -> float:
+        """Weigh a term by its rarity: ln of documents over documents that hold it, ≥ 0."""
+        documents = _BACKGROUND_SHARE * self._background_documents + self.stream_documents
+        holders = _BACKGROUND_SHARE * self._background.get(term, 0) + self.stream[term]
+        return math.log((documents + 1.0) / (holders + 0.5))
+
+
+def background_frequencies() -> DocumentFrequencies:
+    """Load the shipped table: a header line with the number of documents, then term and count."""
+    packed = resources.files("transforms.cluster").joinpath(_BACKGROUND_FILE).read_bytes()
+    lines = gzip.decompress(packed).decode().splitlines()
+    table = {}
+    for line in lines[1:]:
+        term, _, holders = line.partition("\t")
+        table[term] = int(holders)
+    return DocumentFrequencies(table, int(lines[0]))
+
+
+def weigh(bag: Mapping[str, int], frequencies: DocumentFrequencies) -> Vector:
+    """Turn counts into a unit TF-IDF vector: (1 + ln count) · idf; terms of weight 0 drop out."""
+    raw = {
+        term: (1.0 + math.log(count)) * idf
+        for term, count in bag.items()
+        if (idf := frequencies.idf(term)) > 0.0
+    }
+    norm = math.sqrt(sum(weight * weight for weight in raw.values()))
+    return {term: weight / norm for term, weight in raw.items()} if norm else {}
+
+
+def cosine(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """Give the dot product of two sparse vectors; their cosine when both have unit length."""
+    if len(a) > len(b):
+        a, b = b, a
+    return sum(weight * b[term] for term, weight in a.items() if term in b)

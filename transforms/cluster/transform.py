@@ -1,0 +1,81 @@
+"""Beam shell of cluster: one event index per partition, fed in decision order."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from schemas import Assignment, ComparedArticle, EventState
+from transforms._shared.counts import count
+from transforms._shared.ordering import ONE_PARTITION, decision_order
+from transforms.cluster.event_index import EventIndex
+from transforms.cluster.join_model import load_join_model
+from transforms.cluster.terms import background_frequencies
+
+
+class Clustered(NamedTuple):
+    assignments: beam.PCollection[Assignment]
+    events: beam.PCollection[EventState]
+
+
+@dataclass
+class ClusterArticles(beam.PTransform):
+    """Put each article into one event, and describe each event once.
+
+    Rejects nothing. Keeps, per partition, the open events of the last ``window_days``; an event
+    quiet for longer is closed when the event clock says so. In a bounded run articles are taken
+    in order of event time, so late data does not exist; undated ones go first.
+    """
+
+    embedding_model: str  # id of the model the vectors came from
+    window_days: float = 7.0
+
+    def expand(self, compared: beam.PCollection[ComparedArticle]) -> Clustered:
+        grouped = (
+            compared
+            | "KeyByPartition" >> beam.Map(_by_partition)
+            | "GroupPartition" >> beam.GroupByKey()
+        )
+        cluster = beam.ParDo(_ClusterDoFn(self.embedding_model, self.window_days))
+        return Clustered(
+            *(grouped | "Cluster" >> cluster.with_outputs("events", main="assignments"))
+        )
+
+
+def _by_partition(compared: ComparedArticle) -> tuple[str, ComparedArticle]:
+    return ONE_PARTITION, compared
+
+
+class _ClusterDoFn(beam.DoFn):
+    def __init__(self, embedding_model: str, window_days: float) -> None:
+        self._embedding_model = embedding_model
+        self._window = timedelta(days=window_days)
+
+    def setup(self) -> None:
+        self._model = load_join_model(self._embedding_model)
+
+    def process(
+        self, partition: tuple[str, Iterable[ComparedArticle]]
+    ) -> Iterator[Assignment | TaggedOutput[Literal["events"], EventState]]:
+        index = EventIndex(
+            self._model, background_frequencies(), self._embedding_model, self._window
+        )
+        for compared in sorted(
+            partition[1], key=lambda item: decision_order(item.embedded.article)
+        ):
+            count("cluster", "in")
+            assignment = index.assign(compared)
+            for closed in index.expire():
+                yield self._event(closed)
+            count("cluster", "out")
+            yield assignment
+        for state in index.states():
+            yield self._event(state)
+
+    @staticmethod
+    def _event(state: EventState) -> TaggedOutput[Literal["events"], EventState]:
+        count("cluster", "events")
+        return TaggedOutput("events", state)

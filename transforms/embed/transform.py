@@ -1,0 +1,111 @@
+"""Give every article its vector."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas import Article, EmbeddedArticle
+from transforms._shared.counts import count
+from transforms.embed.batches import bucket, embed_in_batches
+from transforms.embed.encoder import BATCH_SIZE, MAX_TOKENS, Encoder, load_encoder
+from transforms.embed.model import DEFAULT_MODEL
+
+
+@dataclass
+class EmbedArticles(beam.PTransform):
+    """Embed title and lead of each article: unit vectors as little-endian float32.
+
+    Nothing is rejected and nothing is kept between elements. The model is loaded once per
+    process; call ``resolve_model`` before the run, so that a missing or wrong one is reported
+    in one line.
+
+    Bounded: the articles are grouped by id and embedded in fixed batches, so that the bytes do
+    not depend on how the engine cuts or spreads the work. Unbounded: each bundle is embedded
+    when it ends, and the elements keep their times and windows.
+    """
+
+    model: str = DEFAULT_MODEL
+    max_tokens: int = MAX_TOKENS  # word pieces of each text
+    batch_size: int = BATCH_SIZE  # texts per forward pass
+    bounded: bool = True
+    encoder_factory: Callable[[], Encoder] | None = None  # instead of ``model``
+
+    def expand(self, articles: beam.PCollection[Article]) -> beam.PCollection[EmbeddedArticle]:
+        settings = (self._factory(), self.max_tokens, self.batch_size)
+        if not self.bounded:
+            return articles | "Embed" >> beam.ParDo(_EmbedBundle(*settings))
+        return (
+            articles
+            | "KeyByBucket" >> beam.Map(_keyed)
+            | "GroupByBucket" >> beam.GroupByKey()
+            | "Embed" >> beam.ParDo(_EmbedGroup(*settings))
+        )
+
+    def _factory(self) -> Callable[[], Encoder]:
+        return self.encoder_factory or _ModelFactory(self.model, self.max_tokens, self.batch_size)
+
+
+@dataclass(frozen=True)
+class _ModelFactory:
+    model: str
+    max_tokens: int
+    batch_size: int
+
+    def __call__(self) -> Encoder:
+        return load_encoder(self.model, self.max_tokens, self.batch_size)
+
+
+def _keyed(article: Article) -> tuple[str, Article]:
+    return bucket(article), article
+
+
+class _Embed(beam.DoFn):
+    def __init__(
+        self, encoder_factory: Callable[[], Encoder], max_tokens: int, batch_size: int
+    ) -> None:
+        self._encoder_factory = encoder_factory
+        self._max_tokens = max_tokens
+        self._batch_size = batch_size
+
+    def setup(self) -> None:
+        self._encoder = self._encoder_factory()
+
+    def _embedded(self, articles: Iterable[Article]) -> Iterator[EmbeddedArticle]:
+        for done in embed_in_batches(articles, self._encoder, self._max_tokens, self._batch_size):
+            count("embed", "out")
+            yield done
+
+
+class _EmbedGroup(_Embed):
+    def process(self, keyed: tuple[str, Iterable[Article]]) -> Iterator[EmbeddedArticle]:
+        articles = list(keyed[1])
+        count("embed", "in", len(articles))
+        yield from self._embedded(articles)
+
+
+class _EmbedBundle(_Embed):
+    def start_bundle(self) -> None:
+        self._held: list[tuple[Article, Any, Any]] = []
+
+    def process(
+        self,
+        article: Article,
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+    ) -> Iterator[EmbeddedArticle]:
+        count("embed", "in")
+        self._held.append((article, timestamp, window))
+        return iter(())
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        # By the object, not by what it holds: equal articles can differ in time.
+        places: dict[int, list[tuple[Any, Any]]] = {}
+        for article, timestamp, window in self._held:
+            places.setdefault(id(article), []).append((timestamp, window))
+        for done in self._embedded(article for article, _, _ in self._held):
+            timestamp, window = places[id(done.article)].pop()
+            yield WindowedValue(done, timestamp, [window])
+        self._held = []

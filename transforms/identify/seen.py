@@ -1,0 +1,284 @@
+"""Which article an entry is, and whether it says anything new."""
+
+import hashlib
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from schemas import Entry, Identified, Repeat
+from schemas.ids import article_id
+from transforms._shared.urls import canonical_url
+from transforms.identify.identity import own_url, url_bucket
+from transforms.identify.payload import Payload, read_payload
+from transforms.identify.sketch import Sketch
+
+MAX_REVISIONS = 24  # per article: what changes more often flaps, and is then left as it is
+MIN_CONTAINMENT = 0.9  # share of word 3-grams; what changes less is the same text
+_MAX_NAMES = 32  # URLs and guids one article is known by
+_MAX_TEXTS = 48  # texts of one article known by their hash
+
+_MAGIC = b"newsevents-seen\x01"  # the last byte is the version
+_PARTS = 8  # byte strings per article
+_NAME_BYTES = 16
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass
+class _Seen:
+    """One article as it was last let through."""
+
+    article_id: str
+    canonical_url: str
+    revision: int
+    last_seen: int  # microseconds since 1970: the index's clock at the last sighting
+    title_hash: bytes
+    words: Sketch
+    numbers: Sketch
+    word_count: int
+    texts: list[bytes] = field(default_factory=list)  # shortened text hashes, oldest first
+    names: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Names:
+    own: bytes  # of the URL, or of the text when there is no own URL
+    own_reason: str  # what a repeat under that name is called
+    guid: bytes  # b"" when the entry has no guid that could be compared
+
+
+class SeenIndex:
+    """Recognises articles by URL, guid or text, and lets only new and changed ones pass.
+
+    What it must never do is take two articles for one: the second would be lost. So the canonical
+    URL decides first, and an entry without a URL of its own is known by its text alone. A guid
+    is only an alias: publishers re-use guids for other items and change the URLs of one item, so
+    the same guid in the same feed means the same article only if title or text agree as well.
+
+    A known article passes again, with the next revision, when the change is material: its title
+    differs, or a number was replaced, or less than ``MIN_CONTAINMENT`` of the shorter text is in
+    the longer one. So a fuller version of the same item (first the summary, later the whole
+    text) is a repeat, and so is a text this article had before, and everything after
+    ``MAX_REVISIONS``. The same text under two web URLs is no repeat but a copy, which a later
+    stage judges.
+
+    Args:
+        window: an article is forgotten when it was not seen again for this long, measured by the
+            largest ``received_at`` so far. None forgets nothing, for bounded input: files of
+            many years can be dropped together.
+
+    Memory: about 5 KB per article seen within the window, as bytes 1 KB; at most three times that.
+    """
+
+    def __init__(self, window: timedelta | None) -> None:
+        self._window = window
+        self._clock = 0
+        self._articles: OrderedDict[str, _Seen] = OrderedDict()  # by last sighting, oldest first
+        self._names: dict[bytes, str] = {}  # name → article_id
+
+    def __len__(self) -> int:
+        return len(self._articles)
+
+    def identify(self, entry: Entry) -> Identified | Repeat:
+        """Decide on one entry; entries are to come in the order they were received."""
+        self._advance(entry.received_at)
+        url = own_url(entry)
+        payload = read_payload(entry)
+        names = _names(entry, url, payload)
+        found = self._find(names, payload)
+        if found is None:
+            return self._add(entry, url, names, payload)
+        seen, reason = found
+        self._touch(seen, names)
+        if not _is_material(seen, payload):
+            return Repeat(key=entry.key, article_id=seen.article_id, reason=reason)
+        seen.revision += 1
+        _learn(seen, payload)
+        return Identified(entry, seen.article_id, seen.canonical_url, seen.revision)
+
+    def _find(self, names: _Names, payload: Payload) -> tuple[_Seen, str] | None:
+        known = self._names.get(names.own)
+        if known is not None:
+            return self._articles[known], names.own_reason
+        known = self._names.get(names.guid)
+        if known is None:
+            return None
+        seen = self._articles[known]
+        same_title = seen.title_hash == payload.title_hash != _NO_TITLE
+        if same_title or _short(payload.text_hash) in seen.texts:
+            return seen, "same_guid"
+        return None
+
+    def _add(self, entry: Entry, url: str, names: _Names, payload: Payload) -> Identified:
+        seen = _Seen(
+            article_id=article_id(url, payload.text_hash.hex()),
+            canonical_url=url or canonical_url(entry.url),
+            revision=1,
+            last_seen=self._clock,
+            title_hash=payload.title_hash,
+            words=payload.words,
+            numbers=payload.numbers,
+            word_count=payload.word_count,
+            texts=[_short(payload.text_hash)],
+        )
+        self._articles[seen.article_id] = seen
+        self._touch(seen, names)
+        return Identified(entry, seen.article_id, seen.canonical_url, seen.revision)
+
+    def _touch(self, seen: _Seen, names: _Names) -> None:
+        seen.last_seen = self._clock
+        self._articles.move_to_end(seen.article_id)
+        for name in (names.own, names.guid):
+            owner = self._names.get(name)
+            if not name or owner == seen.article_id or len(seen.names) >= _MAX_NAMES:
+                continue
+            if owner is not None:  # a re-used guid stands for the item that bore it last
+                self._articles[owner].names.remove(name)
+            seen.names.append(name)
+            self._names[name] = seen.article_id
+
+    def _advance(self, received_at: datetime) -> None:
+        self._clock = max(self._clock, (received_at - _EPOCH) // _MICROSECOND)
+        if self._window is None:
+            return
+        oldest = self._clock - self._window // _MICROSECOND
+        while self._articles:
+            seen = next(iter(self._articles.values()))
+            if seen.last_seen >= oldest:
+                return
+            del self._articles[seen.article_id]
+            for name in seen.names:
+                del self._names[name]
+
+    def to_bytes(self) -> bytes:
+        """Write the whole state; equal states give equal bytes."""
+        rows = [_MAGIC, struct.pack(">qI", self._clock, len(self._articles))]
+        for seen in self._articles.values():
+            rows.extend(_packed(seen))
+        return b"".join(rows)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, window: timedelta | None) -> "SeenIndex":
+        """Read what ``to_bytes`` wrote.
+
+        Raises:
+            ValueError: the bytes are of another version or broken.
+        """
+        if not data.startswith(_MAGIC):
+            raise ValueError("state of identify is of another version; start without it")
+        index = cls(window)
+        try:
+            index._read(data)
+        except (struct.error, UnicodeDecodeError) as error:
+            raise ValueError(f"state of identify is broken ({error}); start without it") from error
+        return index
+
+    def _read(self, data: bytes) -> None:
+        self._clock, count = struct.unpack_from(">qI", data, len(_MAGIC))
+        parts = list(_unpacked(data, len(_MAGIC) + struct.calcsize(">qI")))
+        if len(parts) != count * _PARTS:
+            raise struct.error("cut short")
+        for at in range(0, len(parts), _PARTS):
+            seen = _read_seen(parts[at : at + _PARTS])
+            self._articles[seen.article_id] = seen
+            for name in seen.names:
+                self._names[name] = seen.article_id
+
+
+_NO_TITLE = hashlib.sha256(b"").digest()[:8]
+
+
+def _names(entry: Entry, url: str, payload: Payload) -> _Names:
+    if not url:
+        return _Names(_name("text", payload.text_hash.hex()), "same_text", b"")
+    guid = b""
+    if entry.guid and entry.feed_url:
+        # With the bucket, so that one index decides as many indexes side by side do.
+        guid = _name("guid", url_bucket(url), entry.feed_url, entry.guid)
+    return _Names(_name("url", url), "same_url", guid)
+
+
+def _name(*parts: str) -> bytes:
+    data = "\x00".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).digest()[:_NAME_BYTES]
+
+
+def _short(text_hash: bytes) -> bytes:
+    return text_hash[:_NAME_BYTES]
+
+
+def _is_material(seen: _Seen, payload: Payload) -> bool:
+    """Say whether a known article changed enough to pass again; remember the text if it did not."""
+    text = _short(payload.text_hash)
+    if text in seen.texts or seen.revision >= MAX_REVISIONS:
+        return False
+    if seen.title_hash != payload.title_hash:
+        return True
+    fuller = _is_within(seen.words, seen.numbers, payload.words, payload.numbers)
+    if not fuller and not _is_within(payload.words, payload.numbers, seen.words, seen.numbers):
+        return True
+    if fuller and payload.word_count > seen.word_count:
+        _learn(seen, payload)  # later changes are to be measured against the fuller text
+    elif len(seen.texts) < _MAX_TEXTS:
+        seen.texts.append(text)
+    return False
+
+
+def _is_within(words: Sketch, numbers: Sketch, more_words: Sketch, more_numbers: Sketch) -> bool:
+    return words.share_in(more_words) >= MIN_CONTAINMENT and numbers.share_in(more_numbers) == 1.0
+
+
+def _learn(seen: _Seen, payload: Payload) -> None:
+    seen.title_hash = payload.title_hash
+    seen.words = payload.words
+    seen.numbers = payload.numbers
+    seen.word_count = payload.word_count
+    if len(seen.texts) < _MAX_TEXTS:
+        seen.texts.append(_short(payload.text_hash))
+
+
+def _packed(seen: _Seen) -> Iterator[bytes]:
+    for part in (
+        seen.article_id.encode(),
+        seen.canonical_url.encode("utf-8", "surrogatepass"),
+        struct.pack(">qQQ", seen.last_seen, seen.revision, seen.word_count),
+        seen.title_hash,
+        seen.words.to_bytes(),
+        seen.numbers.to_bytes(),
+        b"".join(seen.texts),
+        b"".join(seen.names),
+    ):
+        yield struct.pack(">I", len(part))
+        yield part
+
+
+def _unpacked(data: bytes, start: int) -> Iterator[bytes]:
+    while start < len(data):
+        (length,) = struct.unpack_from(">I", data, start)
+        start += 4
+        if start + length > len(data):
+            raise struct.error("cut short")
+        yield data[start : start + length]
+        start += length
+
+
+def _read_seen(parts: list[bytes]) -> _Seen:
+    last_seen, revision, word_count = struct.unpack(">qQQ", parts[2])
+    return _Seen(
+        article_id=parts[0].decode(),
+        canonical_url=parts[1].decode("utf-8", "surrogatepass"),
+        revision=revision,
+        last_seen=last_seen,
+        title_hash=parts[3],
+        words=Sketch.from_bytes(parts[4]),
+        numbers=Sketch.from_bytes(parts[5]),
+        word_count=word_count,
+        texts=_split(parts[6]),
+        names=_split(parts[7]),
+    )
+
+
+def _split(joined: bytes) -> list[bytes]:
+    return [joined[at : at + _NAME_BYTES] for at in range(0, len(joined), _NAME_BYTES)]

@@ -1,0 +1,99 @@
+"""When an article appeared: a value with its source, precision and flag, or honestly none."""
+
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from transforms.normalise.date_grammar import WrittenDate, parse_date
+from transforms.normalise.text_dates import find_text_date, find_url_date
+
+MAX_CLOCK_SKEW = timedelta(minutes=15)  # publishers' clocks run fast by minutes, not by hours
+MAX_DELAY = timedelta(hours=48)  # between publication and our seeing it, in a running stream
+_EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)  # before it: a default value, not a date
+_TRUSTED_FLAGS = ("ok", "tz_unknown")
+_CRAWL_SOURCE = "warc"  # the time of the crawl, which the article's own date beats
+
+
+class PublicationDate(NamedTuple):
+    """When an article appeared, and how that is known."""
+
+    at: datetime | None  # UTC; None whenever it cannot be trusted
+    source: str  # one of schemas.article.PUBLISHED_SOURCES
+    precision: str  # second, minute, day, none
+    flag: str  # ok, future, too_old, tz_unknown, missing, unparsable
+
+
+def publication_date(
+    written: str,
+    source: str,
+    received_at: datetime,
+    body: str = "",
+    url: str = "",
+    *,
+    is_local_file: bool = False,
+) -> PublicationDate:
+    """Decide when an article appeared.
+
+    A declared date decides, also when it is bad: then the value is None and the flag says why.
+    Without one the article's own dateline is taken, then the day in its address; a crawl's time
+    comes after both. A local file that says nothing gets its modification time. Never the present.
+
+    Args:
+        written: the declared date as written; "" when none.
+        source: where it was declared.
+        received_at: when the item was got, in UTC; a file's modification time.
+        body: the article's own text, without what it quotes from readers.
+        url: its address.
+        is_local_file: the item is a dropped file of its own.
+    """
+    declared = bool(written.strip())
+    if declared and source != _CRAWL_SOURCE:
+        return _judge(parse_date(written), source or "none", received_at)
+    if found := find_text_date(body, received_at):
+        return _judge(found, "text", received_at)
+    if day := find_url_date(url, received_at):
+        return PublicationDate(day, "url", "day", "ok")
+    if declared:
+        return _judge(parse_date(written), source, received_at)
+    if is_local_file:
+        return PublicationDate(received_at, "file_mtime", "second", "ok")
+    return PublicationDate(None, "none", "none", "missing")
+
+
+def _judge(date: WrittenDate | None, source: str, received_at: datetime) -> PublicationDate:
+    if date is None:
+        return PublicationDate(None, source, "none", "unparsable")
+    if date.at > received_at + MAX_CLOCK_SKEW:
+        return PublicationDate(None, source, "none", "future")
+    if date.at < _EARLIEST:
+        return PublicationDate(None, source, "none", "too_old")
+    flag = "ok" if date.zone_known else "tz_unknown"
+    return PublicationDate(date.at, source, date.precision, flag)
+
+
+class EventTime(NamedTuple):
+    at: datetime  # UTC, never after first_seen_at
+    is_known: bool  # False: only the time we happened to get a file
+
+
+def event_time(
+    published: PublicationDate, first_seen_at: datetime, *, bounded: bool, from_file: bool
+) -> EventTime:
+    """Decide at what time an article counts.
+
+    Its publication, when that is trusted and, in a running stream, precise to the minute and not
+    more than 48 hours before we saw it; else the time we first saw it.
+
+    Args:
+        bounded: the run reads stored input, where a long delay says nothing about the date.
+        from_file: ``first_seen_at`` is a file's modification time.
+    """
+    at = published.at
+    trusted = (
+        at is not None
+        and published.flag in _TRUSTED_FLAGS
+        and published.source != "file_mtime"
+        and (bounded or (published.precision != "day" and first_seen_at - at <= MAX_DELAY))
+    )
+    if trusted and at is not None:
+        return EventTime(min(at, first_seen_at), True)
+    return EventTime(first_seen_at, not from_file)

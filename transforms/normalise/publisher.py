@@ -1,0 +1,119 @@
+"""Who published an article: its host, and the family of addresses that stands for the publisher."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import tldextract
+
+from schemas.ids import is_web_url
+
+UNKNOWN = "unknown"
+
+# Hosts that lend sub-domains to publishers but do not declare it in the public suffix list.
+_PLATFORMS = (
+    "wordpress.com", "substack.com", "medium.com", "tumblr.com", "typepad.com", "livejournal.com",
+    "over-blog.com", "ghost.io", "beehiiv.com", "weebly.com", "tistory.com", "buttondown.email",
+)  # fmt: skip
+# Hosts that lend the first part of the path, such as medium.com/@name.
+_PATH_PLATFORMS = frozenset({"medium.com"})
+
+# Publishers that answer under several registered domains; the key is how an address reads, the
+# value the family's name. Only domains of one newsroom or one company's editions of it belong here.
+_SAME_PUBLISHER = {
+    "bbc.com": "bbc.co.uk",
+    "bbci.co.uk": "bbc.co.uk",
+    "guardian.co.uk": "theguardian.com",
+    "theguardian.co.uk": "theguardian.com",
+    "gu.com": "theguardian.com",
+    "nyti.ms": "nytimes.com",
+    "nyt.com": "nytimes.com",
+    "wapo.st": "washingtonpost.com",
+    "washpost.com": "washingtonpost.com",
+    "reut.rs": "reuters.com",
+    "reuters.co.uk": "reuters.com",
+    "cnn.it": "cnn.com",
+    "ap.org": "apnews.com",
+    "bloom.bg": "bloomberg.com",
+    "usat.ly": "usatoday.com",
+    "n.pr": "npr.org",
+    "abcn.ws": "abcnews.go.com",
+    "abcnews.com": "abcnews.go.com",
+    "nbcnews.to": "nbcnews.com",
+    "cbsn.ws": "cbsnews.com",
+    "fxn.ws": "foxnews.com",
+    "aje.io": "aljazeera.com",
+    "aljazeera.net": "aljazeera.com",
+    "dailym.ai": "dailymail.co.uk",
+    "thetimes.com": "thetimes.co.uk",
+    "thesun.ie": "thesun.co.uk",
+    "the-sun.com": "thesun.co.uk",
+    "the-independent.com": "independent.co.uk",
+    "spon.de": "spiegel.de",
+    "sz.de": "sueddeutsche.de",
+    "dw.de": "dw.com",
+    "lemde.fr": "lemonde.fr",
+    "elpais.es": "elpais.com",
+}
+# Hosts that only pass readers or items on: whom the item names as publisher counts instead.
+_PASSERS_ON = frozenset(
+    "feedproxy.google.com feeds.feedburner.com feedburner.com rss.feedsportal.com news.google.com"
+    " t.co bit.ly tinyurl.com ow.ly buff.ly dlvr.it ift.tt goo.gl lnkd.in flip.it trib.al".split()
+)
+# Hosts below one registered domain that are publishers of their own.
+_OWN_HOSTS = frozenset({"abcnews.go.com", "espn.go.com"})
+
+# Bundled snapshot only: no list is ever fetched, nothing is written to disk.
+_suffixes = tldextract.TLDExtract(
+    cache_dir=None,
+    suffix_list_urls=(),
+    include_psl_private_domains=True,
+    extra_suffixes=_PLATFORMS,
+)
+_WORD = re.compile(r"\w+")
+
+
+def domain_of(url: str) -> str:
+    """Return the host of a web address in lower case without "www."; "" for anything else."""
+    if not is_web_url(url):
+        return ""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return host.removeprefix("www.") or host
+
+
+@lru_cache(maxsize=65_536)
+def publisher_family(domain: str, source_name: str, url: str = "") -> str:
+    """Name the publisher, so that its feeds, editions and hosts count as one.
+
+    The registered domain ("bbc.co.uk" for news.bbc.co.uk and bbc.com); on a shared platform the
+    address lent to the publisher ("name.wordpress.com", "medium.com/@name"); without a domain, or
+    with one that only passes items on, the source's name in lower case; else "unknown".
+
+    Args:
+        domain: host without "www.", as from ``domain_of``; "" when there is none.
+        source_name: whom the item names as its publisher.
+        url: the article's address; only looked at where a platform lends parts of its path.
+    """
+    if not domain or (domain in _PASSERS_ON and source_name):
+        return _named(source_name)
+    if domain in _OWN_HOSTS:
+        return domain
+    if domain in _PATH_PLATFORMS:
+        return _lent_path(domain, url)
+    try:
+        registered = str(_suffixes.extract_str(domain).top_domain_under_public_suffix)
+    except Exception:  # a third-party parser on a hostile host name
+        registered = ""
+    family = registered or domain
+    return _SAME_PUBLISHER.get(domain) or _SAME_PUBLISHER.get(family, family)
+
+
+def _named(source_name: str) -> str:
+    words = _WORD.findall(unicodedata.normalize("NFKC", source_name).casefold())
+    return " ".join(words) or UNKNOWN
+
+
+def _lent_path(domain: str, url: str) -> str:
+    first = urlsplit(url).path.strip("/").split("/", 1)[0].lower() if is_web_url(url) else ""
+    return f"{domain}/{first}" if first and first != "p" else domain

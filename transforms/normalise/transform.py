@@ -1,0 +1,68 @@
+"""Wire normalisation into the pipeline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.utils.shared import Shared
+
+from schemas import Article, Extraction, Rejected
+from transforms._shared.counts import count
+from transforms._shared.rejects import RejectError, rejected
+from transforms.normalise.article import normalise_article
+from transforms.normalise.language import LanguageDetector
+
+STAGE = "normalise"
+
+
+class Normalised(NamedTuple):
+    articles: beam.PCollection[Article]
+    rejected: beam.PCollection[Rejected]
+
+
+@dataclass
+class NormaliseArticles(beam.PTransform):
+    """Bring addresses, dates, languages, publishers and texts into one form.
+
+    Rejected: ``no_text`` (nothing readable is left of the headline), ``parse_failed`` (a library
+    gave up on a malformed value). No state is kept, and order and lateness do not matter.
+    """
+
+    bounded: bool = True  # stored input: a publication date is trusted however long ago it was
+
+    def expand(self, extractions: beam.PCollection[Extraction]) -> Normalised:
+        normalise = beam.ParDo(_NormaliseDoFn(self.bounded, Shared()))
+        outputs = extractions | "Normalise" >> normalise.with_outputs("rejected", main="articles")
+        return Normalised(outputs.articles, outputs.rejected)
+
+
+class _NormaliseDoFn(beam.DoFn):
+    def __init__(self, bounded: bool, shared: Shared) -> None:
+        self._bounded = bounded
+        self._shared = shared
+
+    def setup(self) -> None:
+        self._languages = self._shared.acquire(LanguageDetector)  # one model per process
+
+    def process(self, extraction: Extraction) -> Iterator[Article]:
+        count(STAGE, "in")
+        try:
+            article = normalise_article(extraction, self._languages, bounded=self._bounded)
+        except RejectError as error:
+            yield _refuse(extraction, error)
+        except Exception as error:  # one hostile value must not stop the others
+            reason = f"{type(error).__name__}: {error}"
+            yield _refuse(extraction, RejectError("parse_failed", reason, replayable=True))
+        else:
+            count(STAGE, "out")
+            yield article
+
+
+def _refuse(extraction: Extraction, error: RejectError) -> TaggedOutput:
+    count(STAGE, f"rejected_{error.reason}")
+    entry = extraction.identified.entry
+    payload = f"{extraction.title}\n\n{extraction.body}".encode("utf-8", "replace")
+    letter = rejected(STAGE, entry.key, error, entry.received_at, payload)
+    return TaggedOutput("rejected", letter)

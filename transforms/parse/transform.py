@@ -1,0 +1,72 @@
+"""Wire parsing into the pipeline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from schemas import Document, Entry, Rejected
+from transforms._shared.counts import count
+from transforms._shared.rejects import RejectError, rejected
+from transforms.parse.document import parse_document
+from transforms.parse.found import MAX_ENTRIES, Loss
+
+STAGE = "parse"
+
+
+class Parsed(NamedTuple):
+    entries: beam.PCollection[Entry]
+    rejected: beam.PCollection[Rejected]
+
+
+@dataclass
+class ParseEntries(beam.PTransform):
+    """Find the entries in each document; what cannot be read leaves by ``rejected``.
+
+    Rejected, whole documents: ``undecodable``, ``empty``, ``too_large``, ``too_complex``,
+    ``not_a_feed``, ``empty_feed``, ``not_a_news_sitemap``, ``entity_declarations``,
+    ``invalid_json``, ``empty_list``, ``too_many_parts``, ``headers_too_large``, ``no_text``,
+    ``unsupported``, ``parse_failed`` (a library gave up).
+    Single items: ``empty_entry``, ``bad_item``, ``no_link``, ``no_title``, ``not_an_object``,
+    ``no_article_fields``. Beside the entries of a feed that is not whole: ``truncated_feed``,
+    ``malformed_feed``, ``too_many_entries``.
+
+    No state is kept, and order and lateness do not matter.
+    """
+
+    max_entries: int = MAX_ENTRIES  # of one feed; the others are one dead letter
+
+    def expand(self, documents: beam.PCollection[Document]) -> Parsed:
+        parse = beam.FlatMap(_parse, self.max_entries)
+        outputs = documents | "Parse" >> parse.with_outputs("rejected", main="entries")
+        return Parsed(outputs.entries, outputs.rejected)
+
+
+def _parse(
+    document: Document, max_entries: int
+) -> Iterator[Entry | TaggedOutput[Literal["rejected"], Rejected]]:
+    count(STAGE, "in")
+    try:
+        found = parse_document(document, max_entries)
+    except RejectError as error:
+        yield _refuse(document, Loss(document.key, error, document.content))
+        return
+    except Exception as error:  # one hostile document must not stop the others
+        failure = RejectError("parse_failed", f"{type(error).__name__}: {error}", replayable=True)
+        yield _refuse(document, Loss(document.key, failure, document.content))
+        return
+    for note in found.notes:
+        count(STAGE, note)
+    for loss in found.losses:
+        yield _refuse(document, loss)
+    for entry in found.entries:
+        count(STAGE, "out")
+        yield entry
+
+
+def _refuse(document: Document, loss: Loss) -> TaggedOutput:
+    count(STAGE, f"rejected_{loss.error.reason}")
+    letter = rejected(STAGE, loss.key, loss.error, document.received_at, loss.payload)
+    return TaggedOutput("rejected", letter)

@@ -1,0 +1,168 @@
+"""run.json: what a run wrote, so that the next one can tell its files from everybody else's."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from schemas.tables import TABLES
+from transforms.write.output import OutputError, local_folder, output_error, replace_file
+
+RUN_FILE = "run.json"
+# Present from the check of the output until the commit: a run that was killed leaves it behind.
+UNFINISHED_FILE = ".unfinished"
+# What differs between two runs that did the same.
+VOLATILE = ("timings", "finished_at")
+
+_MAX_RUN_FILE_BYTES = 64 * 2**20
+_DATE = r"date=\d{4}-\d{2}-\d{2}"
+_PART = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
+_TABLE = "|".join(table.name for table in TABLES)
+_OUR_FILE = re.compile(rf"(?:{_TABLE})/{_DATE}/{_PART}", re.ASCII)
+_OUR_LEFTOVER = re.compile(rf"(?:{_TABLE})/{_DATE}/(?:{_PART}|\.{_PART}\.\d+-\d+\.tmp)", re.ASCII)
+
+
+def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
+    """Make sure that a run with these arguments may write here, and mark it as begun.
+
+    A killed run leaves the mark; the next run then replaces what it left.
+
+    Args:
+        arguments_digest: names the input and the options; ``commit_run`` gets the same one in
+            its summary under this name.
+        overwrite: allow the folder to hold the output of other arguments.
+
+    Raises:
+        OutputError: the folder cannot be written, is a file, holds tables that no run listed,
+            or holds the output of other arguments.
+        ValueError: see ``local_folder``.
+    """
+    folder = local_folder(output)
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{output} is not a folder: choose another output")
+    run = read_run(output)
+    if run is None:
+        foreign = _foreign_table(folder)
+        if foreign is not None:
+            raise OutputError(
+                f"{output} already holds {foreign} but no {RUN_FILE} that lists its files: "
+                "choose another folder"
+            )
+    elif run.get("arguments_digest") != arguments_digest and not overwrite:
+        raise OutputError(
+            f"{output} holds the output of other input or options: "
+            "choose another folder or add --overwrite"
+        )
+    replace_file(folder / UNFINISHED_FILE, f"{arguments_digest}\n".encode())
+
+
+def read_run(output: str) -> dict[str, Any] | None:
+    """Read the summary of the last finished run; None when there is none.
+
+    Raises:
+        OutputError: run.json is not one of ours, or cannot be read.
+    """
+    path = local_folder(output) / RUN_FILE
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_RUN_FILE_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise OutputError(
+            f"cannot read {path}: {error.strerror or error}: choose another folder"
+        ) from error
+    run = _parse_run(data)
+    if run is None:
+        raise OutputError(
+            f"{path} is not the summary of a run, or is damaged: "
+            "choose another folder, or delete this one"
+        )
+    return run
+
+
+def commit_run(output: str, files: list[str], summary: dict[str, Any]) -> None:
+    """Declare ``files`` to be the output: remove what earlier runs left, then write run.json.
+
+    Only files are removed that the last run.json lists, or that a killed run left, and that have
+    the very names this stage gives. run.json stays as it is when nothing but timings changed.
+
+    Args:
+        files: relative paths, as ``WriteTable`` returned them.
+        summary: whatever else run.json shall say, ``arguments_digest`` included.
+
+    Raises:
+        OutputError: a file cannot be removed or written.
+        ValueError: ``files`` holds a path this stage does not write, or ``summary`` is not JSON.
+    """
+    folder = local_folder(output)
+    strange = next((name for name in files if not _OUR_FILE.fullmatch(name)), None)
+    if strange is not None:
+        raise ValueError(f"not a file of a table: {strange}")
+    text = json.dumps(
+        summary | {"files": sorted(set(files))}, sort_keys=True, indent=2, allow_nan=False
+    )
+    old = read_run(output)
+    known = set(old["files"]) if old else set()
+    if (folder / UNFINISHED_FILE).exists():
+        known |= _leftovers(folder)
+    stale = sorted(name for name in known - set(files) if _OUR_LEFTOVER.fullmatch(name))
+    for name in stale:
+        _remove(folder / name)
+    if old is None or _lasting(old) != _lasting(json.loads(text)):
+        replace_file(folder / RUN_FILE, f"{text}\n".encode())
+    (folder / UNFINISHED_FILE).unlink(missing_ok=True)
+
+
+def _parse_run(data: bytes) -> dict[str, Any] | None:
+    if len(data) > _MAX_RUN_FILE_BYTES:
+        return None
+    try:
+        run = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    files = run.get("files") if isinstance(run, dict) else None
+    listed = isinstance(files, list) and all(isinstance(name, str) for name in files)
+    return run if listed else None
+
+
+def _foreign_table(folder: Path) -> str | None:
+    if os.path.lexists(folder / UNFINISHED_FILE):
+        return None
+    for table in TABLES:
+        path = folder / table.name
+        if os.path.lexists(path) and not _is_empty_folder(path):
+            return table.name
+    return None
+
+
+def _is_empty_folder(path: Path) -> bool:
+    try:
+        return not path.is_symlink() and not any(path.iterdir())
+    except OSError:
+        return False  # a file, or a folder we may not look into
+
+
+def _lasting(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in run.items() if name not in VOLATILE}
+
+
+def _leftovers(folder: Path) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for table in TABLES
+        for path in (folder / table.name).glob("date=*/*")
+    }
+
+
+def _remove(path: Path) -> None:
+    partition, table = path.parent, path.parent.parent
+    if any(link.is_symlink() for link in (path, partition, table)) or not path.is_file():
+        return  # not what this stage left there
+    try:
+        path.unlink()
+        if _is_empty_folder(partition):
+            partition.rmdir()
+    except OSError as error:
+        raise output_error(path, error) from error

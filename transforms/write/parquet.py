@@ -1,0 +1,126 @@
+"""Parquet files of one table, in hive partitions by UTC date."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import SCHEMA_VERSION
+from schemas.tables import Column, Table
+from transforms.write.output import replace_file
+from transforms.write.rows import Row, utc_date
+
+MAX_ROWS_PER_FILE = 50_000
+ROWS_PER_GROUP = 10_000  # about 40 MB of articles: small enough to read one group at a time
+
+# A table without rows still needs a file, or every reader fails on the missing folder. It lies in
+# a partition like any other file, so that "date" is a column of the empty table too; beside the
+# partitions it would break readers as soon as the first rows arrive.
+EMPTY_PARTITION = "1970-01-01"
+EMPTY_FILE = "part-empty.parquet"
+
+
+@dataclass(frozen=True)
+class ParquetFolder:
+    """Writes rows of one table below ``root``; writing the same rows again changes nothing.
+
+    Rows are sorted by the table's key, so their order of arrival leaves no trace. A file is named
+    by the ids of its rows: a second attempt with the same rows replaces the first one's file.
+    """
+
+    root: Path
+    table: Table
+    dim: int  # numbers in a vector column
+    max_rows: int = MAX_ROWS_PER_FILE
+
+    def write(self, rows: Iterable[Row]) -> list[str]:
+        """Write rows of any dates and return the paths of their files, relative to ``root``.
+
+        Raises:
+            OutputError: a file cannot be written.
+            ValueError: a vector does not have ``dim`` numbers.
+        """
+        by_date: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_date[utc_date(row[self.table.partition_by])].append(row)
+        return [path for date in sorted(by_date) for path in self._write_date(date, by_date[date])]
+
+    def write_empty(self) -> str:
+        """Write the file of a table that has no rows and return its path."""
+        return self._write_file(EMPTY_PARTITION, EMPTY_FILE, [])
+
+    def _write_date(self, date: str, rows: list[Row]) -> Iterator[str]:
+        ordered = self._in_order(rows)
+        for number, start in enumerate(range(0, len(ordered), self.max_rows)):
+            part = ordered[start : start + self.max_rows]
+            yield self._write_file(date, self._part_name(number, part), part)
+
+    def _write_file(self, date: str, name: str, rows: list[Row]) -> str:
+        path = f"{self.table.name}/date={date}/{name}"
+        replace_file(self.root / path, self._encode(rows))
+        return path
+
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        by_id = sorted(rows, key=self._row_id)
+        if len({self._row_id(row) for row in rows}) == len(rows):
+            return by_id
+        # Dead letters may share their id and differ in the rest: the content decides.
+        return sorted(rows, key=lambda row: (self._row_id(row), _content(row)))
+
+    def _row_id(self, row: Row) -> tuple[Any, ...]:
+        return (*(row[column] for column in self.table.key), row[self.table.partition_by])
+
+    def _part_name(self, number: int, rows: list[Row]) -> str:
+        # The number keeps apart two files that hold nothing but rows of the same id.
+        named = [self.table.name, number, [self._row_id(row) for row in rows]]
+        digest = hashlib.sha256(json.dumps(named, default=datetime.isoformat).encode())
+        return f"part-{digest.hexdigest()[:32]}.parquet"
+
+    def _encode(self, rows: list[Row]) -> bytes:
+        plain = [column.name for column in self.table.columns if not column.repeated]
+        texts = [column.name for column in self.table.columns if column.type == "string"]
+        sink = pa.BufferOutputStream()
+        pq.write_table(
+            self._arrow_table(rows),
+            sink,
+            row_group_size=ROWS_PER_GROUP,
+            compression="zstd",
+            use_dictionary=texts,  # vectors never repeat: a dictionary of them is lost work
+            write_statistics=plain,
+        )
+        return bytes(sink.getvalue())
+
+    def _arrow_table(self, rows: list[Row]) -> pa.Table:
+        schema = self.table.arrow_schema(self.dim)
+        columns = [
+            self._vectors(column, rows, field.type)
+            if column.vector
+            else pa.array([row[column.name] for row in rows], type=field.type)
+            for column, field in zip(self.table.columns, schema)
+        ]
+        metadata = {"table": self.table.name, "schema_version": SCHEMA_VERSION}
+        return pa.Table.from_arrays(columns, schema=schema.with_metadata(metadata))
+
+    def _vectors(self, column: Column, rows: list[Row], vector_type: Any) -> Any:
+        vectors = [row[column.name] for row in rows]
+        wrong = next((vector for vector in vectors if len(vector) != self.dim), None)
+        if wrong is not None:
+            raise ValueError(
+                f"{self.table.name}.{column.name} has {len(wrong)} numbers, not {self.dim}"
+            )
+        flat = np.concatenate(vectors) if vectors else np.empty(0)
+        return pa.FixedSizeListArray.from_arrays(
+            pa.array(flat.astype(np.float32), type=pa.float32()), type=vector_type
+        )
+
+
+def _content(row: Row) -> str:
+    return repr([cell.tobytes() if isinstance(cell, np.ndarray) else cell for cell in row.values()])

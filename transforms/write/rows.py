@@ -1,0 +1,151 @@
+"""Rows of the tables: each record becomes a dict with exactly the columns of its table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from schemas import SCHEMA_VERSION, Assignment, Event, EventChange, Rejected
+from schemas.tables import (
+    ARTICLES,
+    DEAD_LETTERS,
+    EVENT_ARTICLES,
+    EVENT_CHANGES,
+    EVENTS,
+    Column,
+    Table,
+)
+
+Row = dict[str, Any]
+
+CHANGE_SOURCE = "/newsevents"
+CLOUDEVENTS_VERSION = "1.0"
+
+
+def article_row(assignment: Assignment) -> Row:
+    """Make the row of an article: its text, its copy verdict, its event and its vector."""
+    compared = assignment.compared
+    verdict, embedded = compared.verdict, compared.embedded
+    return _row(
+        ARTICLES,
+        vars(embedded.article)
+        | {
+            "dup_kind": verdict.kind,
+            "dup_of": verdict.of,
+            "dup_score": None if verdict.kind == "none" else verdict.score,
+            "dup_evidence": verdict.evidence,
+            "event_id": assignment.event_id,
+            "event_score": assignment.score,
+            "event_evidence": assignment.evidence,
+            "embedding": embedded.embedding,
+            "embedding_model": embedded.embedding_model,
+        },
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Make the row of one revision of an event."""
+    return _row(EVENTS, vars(event))
+
+
+def event_article_row(assignment: Assignment) -> Row:
+    """Make the row that ties an article to its event; it joined at its event time."""
+    article = assignment.compared.embedded.article
+    return _row(
+        EVENT_ARTICLES,
+        vars(assignment) | {"article_id": article.article_id, "joined_at": article.event_time},
+    )
+
+
+def event_change_row(change: EventChange) -> Row:
+    """Make the CloudEvent of a change."""
+    return _row(
+        EVENT_CHANGES,
+        vars(change) | {"source": CHANGE_SOURCE, "specversion": CLOUDEVENTS_VERSION},
+    )
+
+
+def dead_letter_row(rejected: Rejected) -> Row:
+    """Make the row of an item that could not be processed."""
+    return _row(DEAD_LETTERS, vars(rejected))
+
+
+@dataclass(frozen=True)
+class RowSource:
+    """How the records of one class fill one table."""
+
+    table: Table
+    record: type
+    row: Callable[[Any], Row]
+    time: Callable[[Any], datetime]  # what the row holds in Table.partition_by
+
+
+def _joined_at(assignment: Assignment) -> datetime:
+    return assignment.compared.embedded.article.event_time
+
+
+def _first_seen_at(event: Event) -> datetime:
+    return event.first_seen_at
+
+
+def _changed_at(change: EventChange) -> datetime:
+    return change.time
+
+
+def _failed_at(rejected: Rejected) -> datetime:
+    return rejected.first_failed_at
+
+
+ROW_SOURCES = {
+    source.table.name: source
+    for source in (
+        RowSource(ARTICLES, Assignment, article_row, _joined_at),
+        RowSource(EVENTS, Event, event_row, _first_seen_at),
+        RowSource(EVENT_ARTICLES, Assignment, event_article_row, _joined_at),
+        RowSource(EVENT_CHANGES, EventChange, event_change_row, _changed_at),
+        RowSource(DEAD_LETTERS, Rejected, dead_letter_row, _failed_at),
+    )
+}
+
+
+def utc_date(moment: datetime) -> str:
+    """Name the hive partition of a moment, as YYYY-MM-DD in UTC."""
+    return _utc(moment).date().isoformat()
+
+
+def _row(table: Table, values: Row) -> Row:
+    values = values | {"schema_version": SCHEMA_VERSION}
+    return {column.name: _cell(column, values[column.name]) for column in table.columns}
+
+
+def _cell(column: Column, value: Any) -> Any:
+    if column.vector:
+        return np.frombuffer(value, dtype="<f4")
+    if column.repeated:
+        return [_scalar(column, item) for item in value]
+    if value is None or (column.nullable and value == ""):
+        return None
+    return _scalar(column, value)
+
+
+def _scalar(column: Column, value: Any) -> Any:
+    if column.type == "struct":
+        return {field.name: _cell(field, getattr(value, field.name)) for field in column.fields}
+    if column.type == "string":
+        return _text(value)
+    if column.type == "timestamp":
+        return _utc(value)
+    return value
+
+
+def _text(value: str) -> str:
+    # JSON and file names can hold half of a surrogate pair, which no UTF-8 column can.
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"time without a zone in a record: {moment.isoformat()}")
+    return moment.astimezone(timezone.utc)
