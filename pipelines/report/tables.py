@@ -134,6 +134,7 @@ _TOTALS = """
 SELECT (SELECT count(*) FROM shown) AS events, (SELECT count(*) FROM merge) AS merged,
     (SELECT count(breaking_since) FROM shown) AS broke,
     (SELECT count(*) FROM article) AS articles,
+    (SELECT count(*) FROM (SELECT DISTINCT article_id, revision FROM articles)) AS revisions,
     (SELECT count(*) FROM article WHERE coalesce(dup_kind, 'none') <> 'none') AS copies,
     (SELECT count(*) FROM home ANTI JOIN shown USING (event_id)) AS orphans
 """

@@ -67,8 +67,10 @@ def print_events(view: ReportView, console: Console, limit: int = 20) -> None:
 
 def count_line(view: ReportView) -> str:
     """Say in one line what went in and what came out."""
+    more = view.revision_count - view.article_count
+    revised = f" (and {_plural(more, 'changed text', 'changed texts')})" if more > 0 else ""
     parts = [
-        _plural(view.article_count, "article", "articles"),
+        _plural(view.article_count, "article", "articles") + revised,
         _plural(view.event_count, "event", "events"),
         _plural(view.copy_count, "copy", "copies"),
     ]

@@ -131,6 +131,7 @@ class ReportView:
     merged_count: int
     broke_count: int  # of event_count: broke at some time
     article_count: int
+    revision_count: int  # texts of these articles: more than articles when some changed
     copy_count: int
     repeat_count: int | None  # None when run.json does not say
     orphan_count: int  # articles whose event has no row
@@ -181,6 +182,7 @@ def load_view(output: str, *, max_events: int = 2000, max_articles: int = 50) ->
             merged_count=totals["merged"],
             broke_count=totals["broke"],
             article_count=totals["articles"],
+            revision_count=totals["revisions"],
             copy_count=totals["copies"],
             repeat_count=_repeats(run["counts"]),
             orphan_count=totals["orphans"],

@@ -1,6 +1,8 @@
 """A small web server on the loopback address that answers with whatever bytes a test wants."""
 
+import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +16,7 @@ class RawServer:
     def __init__(self) -> None:
         self.answers: dict[str, Iterable[bytes]] = {}
         self.requests: list[str] = []
+        self.tls: ssl.SSLContext | None = None
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -38,23 +41,31 @@ class RawServer:
         self._socket.close()
 
     def _serve(self) -> None:
-        while True:
+        stopped = False
+        while not stopped:
             connection, _ = self._socket.accept()
-            with connection:
-                request = b""
-                while b"\r\n\r\n" not in request and (piece := connection.recv(65536)):
-                    request += piece
-                if request.startswith(b"QUIT"):
-                    return
-                self.requests.append(request.decode())
-                self._send(connection, request.decode().split(" ")[1])
+            # A client that has had enough is what some tests are about.
+            with connection, contextlib.suppress(OSError):
+                stopped = self._converse(connection)
 
-    def _send(self, connection: socket.socket, path: str) -> None:
-        try:
-            for piece in self.answers[path]:
+    def _converse(self, connection: socket.socket) -> bool:
+        """Answer one request; says whether it was the last."""
+        if self.tls and connection.recv(4, socket.MSG_PEEK) != b"QUIT":
+            with self.tls.wrap_socket(connection, server_side=True) as secured:
+                return self._respond(secured)
+        return self._respond(connection)
+
+    def _respond(self, connection: socket.socket) -> bool:
+        request = b""
+        while b"\r\n\r\n" not in request and (piece := connection.recv(65536)):
+            request += piece
+        if request.startswith(b"QUIT"):
+            return True
+        if request.startswith(b"GET "):
+            self.requests.append(request.decode())
+            for piece in self.answers[request.decode().split(" ")[1]]:
                 connection.sendall(piece)
-        except OSError:
-            pass  # the client has had enough, which is what some tests are about
+        return False
 
 
 class ToServer(httpcore.NetworkBackend):

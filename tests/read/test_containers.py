@@ -212,7 +212,7 @@ def test_gzip_of_several_members_is_read_to_the_end():
 
 def test_a_decompression_bomb_is_refused_by_its_ratio():
     assert reasons(gzip.compress(b" " * 20_000_000 + b"x")) == ["too_large"]
-    assert reasons(gzip.compress(gzip.compress(b"{}\n" * 7_000_000))) == ["too_large"]
+    assert reasons(gzip.compress(gzip.compress(b"x" * 20_000_000))) == ["too_large"]
 
 
 def test_more_decompressed_bytes_than_a_file_may_have_are_refused():

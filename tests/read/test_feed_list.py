@@ -70,7 +70,7 @@ def test_an_opml_file_gives_the_feeds_of_all_its_outlines(folder, encoding):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param("", "empty", id="empty"),
+        pytest.param("", "found nothing", id="empty"),
         pytest.param("# nothing\n\n", "names no feed", id="comments-only"),
         pytest.param("<opml><body/></opml>", "names no feed", id="opml-without-feeds"),
         pytest.param("<opml><body>", "not well-formed", id="opml-broken"),

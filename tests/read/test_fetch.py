@@ -1,8 +1,12 @@
 import base64
 import gzip
 import itertools
+import shutil
 import socket
+import ssl
+import subprocess
 
+import httpx
 import pytest
 
 from transforms._shared.rejects import RejectError
@@ -266,6 +270,31 @@ def test_a_broken_answer_is_a_failed_connection(server, answer):
     server.answers["/"] = [answer]
     error = refused(HttpFetcher(), server.url + "/")
     assert (error.reason, error.replayable) == ("connection_failed", True)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is needed to make a certificate")
+def test_the_certificate_has_to_be_trusted_and_for_the_name_in_the_url(
+    server, fetcher, tmp_path, monkeypatch
+):
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-addext",
+         "subjectAltName=DNS:public.example", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.tls.load_cert_chain(certificate, key)
+    server.answer("/", RSS)
+
+    error = refused(fetcher, "https://public.example/")
+    assert (error.reason, "self-signed" in error.message) == ("connection_failed", True)
+
+    trusting = ssl.create_default_context(cafile=certificate)
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda trust_env: trusting)
+    other = HttpFetcher(resolver=resolve, backend=fetcher.backend)
+    assert other.fetch("https://public.example/").content == RSS
+    error = refused(other, "https://other.example/")
+    assert (error.reason, "mismatch" in error.message) == ("connection_failed", True)
 
 
 def test_a_closed_port_is_a_failed_connection(to_server):

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from transforms._shared.rejects import RejectError
-from transforms.read.files import file_uri, local_path, match, open_file, read_file
+from transforms.read.files import file_uri, local_path, match, open_file
 
 
 @pytest.fixture
@@ -74,13 +74,14 @@ def test_paths_and_uris_name_each_other(folder):
 
 def test_a_file_comes_with_its_modification_time_in_utc(folder):
     os.utime(folder / "a.txt", ns=(0, 1_714_564_800_123_456_789))
-    content, modified = read_file(str(folder / "a.txt"), 100)
-    assert content == b"The ferry is late."
+    with open_file(str(folder / "a.txt"), 100) as (stream, modified):
+        assert stream.read() == b"The ferry is late."
     assert modified == datetime(2024, 5, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
 
 def test_a_file_over_the_cap_is_refused(folder):
-    assert len(read_file(str(folder / "a.txt"), 18)[0]) == 18
+    with open_file(str(folder / "a.txt"), 18) as (stream, _):
+        assert len(stream.read()) == 18
     assert reason(folder / "a.txt", max_bytes=17) == "too_large"
 
 

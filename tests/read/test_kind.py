@@ -61,8 +61,15 @@ LINES = '{"title": "One"}\n{"title": "Two"}\n'
         pytest.param(ERROR_PAGE, "html", id="html-error-page"),
         pytest.param("<p>The ferry is late.</p>", "html", id="html-fragment"),
         pytest.param("<?xml version='1.0'?>\n" + ERROR_PAGE, "html", id="xhtml-with-prolog"),
+        pytest.param(
+            "<br />\n<b>Warning</b>: late\n" + PROLOG[:22] + RSS, "feed", id="junk-tags-before-feed"
+        ),
+        pytest.param("Warning: late\n" + PROLOG[:22] + RSS, "feed", id="junk-before-feed"),
         pytest.param("Warning: disk full\n" + ERROR_PAGE, "html", id="junk-before-html"),
         pytest.param(MAIL, "email", id="mail"),
+        pytest.param(MAIL + "\r\n<html><body>Late.</body></html>", "email", id="mail-with-page"),
+        pytest.param('{"page": "x"}\n<html>\n' + LINES, "jsonl", id="json-lines-with-page"),
+        pytest.param("The ferry\n" * 300 + ERROR_PAGE, "text", id="page-far-down-a-text"),
         pytest.param("From a@b Mon Jun  1\n" + MAIL, "email", id="mailbox-line-before-mail"),
         pytest.param("Note: one\nSubject: Ferry\n\nThe ferry.", "text", id="one-mail-field"),
         pytest.param("Subject: Ferry\nDate: Monday\nThe ferry.\n\n", "text", id="prose-in-header"),

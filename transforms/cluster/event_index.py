@@ -371,7 +371,7 @@ class EventIndex:
     def _state(self, event: _OpenEvent) -> EventState:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
-        medoid = event.members[int(np.argmax(cosines))]
+        medoid = event.members[int(np.argmax(np.round(cosines, 5)))]  # ties keep the older
         heaviest = sorted(event.sums["lead"].items(), key=lambda pair: (-pair[1], pair[0]))
         names = Counter(name for member in event.members for name in member.names)
         spoken = sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))

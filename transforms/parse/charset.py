@@ -44,6 +44,8 @@ _SUPERSETS = {
     "iso8859-11": "cp874",
 }
 _ALIASES = {"x-sjis": "cp932", "x-gbk": "gb18030", "x-x-big5": "big5hkscs", "utf8mb4": "utf-8"}
+# Random bytes read as UTF-16 look like Chinese; the real thing shows a mark or zero bytes.
+_NEVER_GUESSED = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -160,5 +162,5 @@ def _detected(content: bytes) -> str:
     sample = content[:_SAMPLE_BYTES]
     if len(sample) < len(content):  # not in the middle of a character
         sample = sample[: max(sample.rfind(b"\n"), sample.rfind(b" ")) + 1] or sample
-    best = charset_normalizer.from_bytes(sample).best()
+    best = charset_normalizer.from_bytes(sample, cp_exclusion=_NEVER_GUESSED).best()
     return _document_codec(best.encoding) or "utf-8" if best else "utf-8"

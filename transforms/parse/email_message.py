@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timezone
 from email import policy
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
@@ -10,6 +11,7 @@ from email.utils import parseaddr
 from schemas import Document, Entry
 from transforms._shared.rejects import RejectError
 from transforms.parse.charset import decode, storable
+from transforms.parse.dates import MAX_DATE_CHARS
 from transforms.parse.found import Found
 from transforms.parse.markup import one_line
 
@@ -26,14 +28,14 @@ _CONTENT_HEADER = re.compile(rb"^content-[a-z-]{1,30}:[^\n]*(?:\n[ \t][^\n]*)*",
 def parse_email(document: Document) -> Found:
     """Read one message: its subject is the title, its text or html part the content.
 
-    Attachments are ignored and noted; forwarded messages inside it stay in the text.
+    Attachments and undecodable parts are ignored and noted; forwarded messages stay in the text.
 
     Raises:
         RejectError: ``too_many_parts``, ``headers_too_large``, ``no_text`` when neither subject
-            nor a text part says anything, or ``undecodable``.
+            nor a text part says anything.
     """
     message = _load(document.content)
-    plain, html, attachments = _texts(message)
+    plain, html, ignored = _texts(message)
     title = _header(message, "Subject")
     use_html = bool(html) and len(plain) < MIN_PLAIN_CHARS
     content = html if use_html else plain
@@ -61,7 +63,7 @@ def parse_email(document: Document) -> Found:
         published_source="eml" if published else "",
         received_at=document.received_at,
     )
-    return Found((entry,), (), ("attachments_ignored",) * attachments)
+    return Found((entry,), (), ("mail_parts_ignored",) * ignored)
 
 
 def _load(content: bytes) -> EmailMessage:
@@ -88,14 +90,17 @@ def _texts(message: EmailMessage) -> tuple[str, str, int]:
     """Collect the plain and the html text, and count what was left aside."""
     plain: list[str] = []
     html: list[str] = []
-    attachments = 0
+    ignored = 0
     for part in _leaves(message, 0):
         media_type = part.get_content_type()
         if media_type not in ("text/plain", "text/html") or _is_attachment(part):
-            attachments += 1
-        elif text := _decoded(part):
-            (html if media_type == "text/html" else plain).append(text)
-    return "\n\n".join(plain), "\n".join(html), attachments
+            ignored += 1
+            continue
+        try:
+            (html if media_type == "text/html" else plain).append(_decoded(part))
+        except RejectError:  # one unreadable part does not cost the others
+            ignored += 1
+    return "\n\n".join(filter(None, plain)), "\n".join(filter(None, html)), ignored
 
 
 def _leaves(message: Message, depth: int) -> Iterator[Message]:
@@ -123,11 +128,14 @@ def _decoded(part: Message) -> str:
     return decode(payload, part.get_content_charset("")).strip()
 
 
+def _raw_header(message: EmailMessage, name: str) -> str:
+    wanted = name.lower()
+    return next((str(value) for key, value in message.raw_items() if key.lower() == wanted), "")
+
+
 def _header(message: EmailMessage, name: str) -> str:
     """Read a header as one line; one that the library cannot read counts as absent."""
-    wanted = name.lower()
-    raw = next((value for key, value in message.raw_items() if key.lower() == wanted), "")
-    if len(str(raw)) > MAX_HEADER_CHARS:
+    if len(_raw_header(message, name)) > MAX_HEADER_CHARS:
         return ""
     try:
         return one_line(storable(str(message.get(name, ""))))
@@ -136,10 +144,12 @@ def _header(message: EmailMessage, name: str) -> str:
 
 
 def _date(message: EmailMessage) -> str:
-    """Express the Date header in ISO 8601, without a zone when it names none (-0000)."""
-    written = _header(message, "Date")
+    """Express the Date header in ISO 8601, without an offset when it names none."""
+    written = one_line(storable(_raw_header(message, "Date")))[:MAX_DATE_CHARS]
     try:
         stamp = message["Date"].datetime if written else None
     except (ValueError, IndexError, TypeError, AttributeError, OverflowError):
         stamp = None
-    return stamp.isoformat() if stamp else written[:100]
+    if stamp and stamp.tzinfo is None and "-0000" in written:  # UTC, sent from who knows where
+        stamp = stamp.replace(tzinfo=timezone.utc)
+    return stamp.isoformat() if stamp else written

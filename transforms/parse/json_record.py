@@ -8,7 +8,7 @@ from typing import Any
 from schemas import Document, Entry
 from transforms._shared.rejects import RejectError
 from transforms.parse.dates import epoch_date
-from transforms.parse.found import Found, NameMaker, ItemName, Loss, too_many_entries
+from transforms.parse.found import Found, ItemName, Loss, NameMaker, too_many_entries
 from transforms.parse.json_values import address_of, first, load_json, name_of, names_of, text_of
 from transforms.parse.markup import content_type_of, one_line, plain_line, web_link
 

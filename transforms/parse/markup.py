@@ -18,7 +18,7 @@ _BLOCK_TAG = re.compile(
 # What is left of "&amp;#8217;" after one resolution. Names are few on purpose: "&copy" can be
 # the plain text of somebody who writes about HTML.
 _LEFTOVER_ENTITY = re.compile(
-    r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|quot|apos|nbsp|[lr][sd]quo|[nm]dash|hellip);"
+    r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[nm]dash|hellip);"
 )
 # Tags that came out of a second encoding; other angle brackets may be meant as text.
 _FORMATTING = re.compile(r"</(?:a|b|i|u|em|strong|span|font|su[bp]|p|div)\s{0,9}>|<br\b", re.I)
@@ -50,9 +50,8 @@ def plain_line(markup: str) -> str:
 def _without_tags(markup: str) -> str:
     try:
         parser = lxml.html.HTMLParser(encoding="utf-8")
-        root = lxml.html.fragment_fromstring(
-            markup.encode("utf-8", "replace"), create_parent="div", parser=parser
-        )
+        # Without end tags after it: an unclosed <title> or <script> would take them for text.
+        root = lxml.html.document_fromstring(b"<div>" + markup.encode("utf-8", "replace"), parser)
     except (etree.LxmlError, ValueError):
         return html.unescape(_TAG.sub(" ", markup))
     return str(root.text_content())

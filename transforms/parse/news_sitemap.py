@@ -14,8 +14,8 @@ from transforms.parse.dates import feed_date
 from transforms.parse.found import (
     MAX_ENTRIES,
     Found,
-    NameMaker,
     Loss,
+    NameMaker,
     check_size,
     feed_address,
     too_many_entries,

@@ -44,7 +44,10 @@ def feed_sources(argument: str) -> list[str]:
         elif kind == "text":
             listed = list(_lines(content))
         else:
-            raise RejectError("unsupported", f"it holds {kind}, not a feed, OPML or a list of URLs")
+            found = "nothing" if kind == "empty" else kind
+            raise RejectError(
+                "unsupported", f"found {found} where a feed, OPML or a list of URLs was expected"
+            )
     except RejectError as error:
         raise ValueError(f"--feeds {redact_url(argument)}: {error}") from error
     if not listed:

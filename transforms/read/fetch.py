@@ -117,7 +117,7 @@ class HttpFetcher:
                 f"{shown}: no whole answer within {self.timeout_seconds:g} seconds",
                 replayable=True,
             ) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
+        except Exception as error:  # hostile servers find ways to upset any HTTP library
             why = str(error) or type(error).__name__
             raise RejectError("connection_failed", f"{shown}: {why}", replayable=True) from error
 

@@ -2,17 +2,20 @@
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from io import BufferedIOBase
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from schemas.ids import is_web_url
 from transforms._shared.rejects import RejectError
 
+# Patterns may be URIs too, so "?" and "#" are themselves here.
+_FILE_URI = re.compile(r"file://(?:localhost)?(/.*)", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -48,13 +51,8 @@ def _match_one(pattern: str) -> list[str]:
 
 def local_path(source: str) -> str:
     """Turn a plain ``file://`` URI into the path it names; a path stays as it is."""
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        return source
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        return unquote(parts.path)
-    return source
+    match = _FILE_URI.fullmatch(source)
+    return unquote(match[1]) if match else source
 
 
 def file_uri(path: str) -> str:
@@ -79,28 +77,17 @@ def open_file(path: str, max_bytes: int) -> Iterator[tuple[BufferedIOBase, datet
             "unreadable", f"cannot open {path}: {why}; check that it exists and may be read",
             replayable=True,
         ) from error  # fmt: skip
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise RejectError("not_a_file", f"{path} is no regular file; only those are read")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise RejectError("not_a_file", f"{path} is no regular file; only those are read")
         if status.st_size > max_bytes:
             raise RejectError(
                 "too_large",
                 f"{path} has {status.st_size:,} bytes, more than {max_bytes:,}; split it",
             )
         yield stream, _modified(status.st_mtime_ns, path)
-
-
-def read_file(path: str, max_bytes: int) -> tuple[bytes, datetime]:
-    """Read a whole regular file; raises what ``open_file`` raises."""
-    with open_file(path, max_bytes) as (stream, modified):
-        try:
-            content = stream.read(max_bytes + 1)
-        except OSError as error:
-            raise unreadable(path, error) from error
-    if len(content) > max_bytes:
-        raise RejectError("too_large", f"{path} grew beyond {max_bytes:,} bytes while it was read")
-    return content, modified
 
 
 def unreadable(path: str, error: OSError) -> RejectError:

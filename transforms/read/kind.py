@@ -5,7 +5,7 @@ import re
 from transforms.read.email_text import is_email
 from transforms.read.encoding import is_binary, sniff_encoding
 from transforms.read.json_text import recognise_json
-from transforms.read.markup import recognise_markup
+from transforms.read.markup import recognise_late_markup, recognise_markup
 
 HEAD_BYTES = 64 * 1024  # what markup, mail headers and binary data are recognised by
 
@@ -63,7 +63,9 @@ def _recognise_text(
         return kind
     if is_binary(head, text, encoding):
         return "binary"
-    return "email" if is_email(text) else "text"
+    if is_email(text):
+        return "email"
+    return recognise_late_markup(text, content_type) or "text"
 
 
 def _kind_of_nothing(zeros: bool, complete: bool) -> str:

@@ -10,9 +10,12 @@ _SITEMAP_NEWS = re.compile(r"schemas/sitemap-news/|<news:news\b")
 _RSS_IN_RDF = re.compile(r"purl\.org/rss/|netscape\.com/rdf|<(?:\w+:)?channel\b", re.IGNORECASE)
 _FEED_TAG = re.compile(r"<(?:rss|feed|rdf:RDF)[\s>]", re.IGNORECASE)
 _HTML_LINE = re.compile(r"^[ \t]*(?:<!doctype html|<html)[\s>]", re.IGNORECASE | re.MULTILINE)
+_XML_FEED_LINE = re.compile(
+    r"^[ \t]*<\?xml\b[^>]*>\s*<(?:rss|feed|rdf:RDF)[\s>]", re.IGNORECASE | re.MULTILINE
+)
 _FEED_IN_BODY = re.compile(r"<body[^>]*>\s*<(?:rss|feed)[\s>]", re.IGNORECASE)
 _XML_TYPE = re.compile(r"\b(?:xml|rss|atom|rdf)\b", re.IGNORECASE)
-_LATE_WITHIN = 4096  # characters of junk (a server's warnings, say) before the real beginning
+_LATE_WITHIN = 2048  # characters in which markup that is there at all has begun
 
 _HTML_ROOTS = frozenset(
     "a abbr address article aside b base big blockquote body br button center cite code dd del "
@@ -47,15 +50,28 @@ def recognise_markup(text: str, content_type: str = "") -> str:
     kind = _kind_of_root(root, text, prolog.is_xml) if root else ""
     if kind:
         return kind
-    if prolog.is_html or _HTML_LINE.search(text, 0, _LATE_WITHIN):
+    if prolog.is_html:
         return "html"
-    if _XML_TYPE.search(content_type) and _FEED_TAG.search(text, 0, _LATE_WITHIN):
-        return "feed"
     if not root:
         return "xml" if prolog.is_xml or 0 < prolog.end == len(text) else ""
     if "html" in content_type.lower():
         return "html"
     return "xml" if prolog.is_xml or f"</{root[1]}>" in text else ""
+
+
+def recognise_late_markup(text: str, content_type: str = "") -> str:
+    """Name a page or feed that begins after some junk, such as a server's warnings.
+
+    Only for a text that is nothing else: mails and JSON hold pages, too. A feed is believed when
+    it has its XML declaration or ``content_type`` says XML. Returns html, feed or "".
+    """
+    if _XML_FEED_LINE.search(text, 0, _LATE_WITHIN):
+        return "feed"
+    if _HTML_LINE.search(text, 0, _LATE_WITHIN):
+        return "html"
+    if _XML_TYPE.search(content_type) and _FEED_TAG.search(text, 0, _LATE_WITHIN):
+        return "feed"
+    return ""
 
 
 def _kind_of_root(root: re.Match[str], text: str, is_xml: bool) -> str:
@@ -73,6 +89,8 @@ def _kind_of_root(root: re.Match[str], text: str, is_xml: bool) -> str:
         tag = text[root.start() : text.find(">", root.end()) + 1]
         if name == "html" and _FEED_IN_BODY.search(text, 0, _LATE_WITHIN):
             return "feed"  # some servers wrap every answer in a page
+        if name not in ("html", "body") and _XML_FEED_LINE.search(text, 0, _LATE_WITHIN):
+            return "feed"  # after warnings that the server wrote as HTML
         return "html" if name == "html" or not is_xml or "xhtml" in tag else ""
     return ""
 

@@ -30,6 +30,13 @@ def test_last_line_counts_everything(busy):
     )
 
 
+def test_revisions_are_counted_apart_from_articles(folder):
+    folder.event("e")
+    for revision in (1, 2, 3):
+        folder.article("a", "e", revision=revision)
+    assert printed(folder).splitlines()[-1].startswith("1 article (and 2 changed texts), 1 event")
+
+
 def test_repeats_are_not_claimed_when_unknown(busy):
     busy.run = None
     assert "repeat" not in printed(busy)

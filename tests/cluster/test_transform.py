@@ -1,0 +1,43 @@
+from datetime import timedelta
+
+import apache_beam as beam
+from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from schemas import Assignment, EventState
+from transforms import ClusterArticles
+from transforms._shared.ordering import decision_order
+from transforms.cluster.event_index import EventIndex
+from transforms.cluster.join_model import load_join_model
+from transforms.cluster.terms import background_frequencies
+
+
+def _place(assignment: Assignment) -> tuple[str, str, str]:
+    article = assignment.compared.embedded.article
+    return article.article_id, assignment.event_id, assignment.role
+
+
+def _event(state: EventState) -> tuple[str, str]:
+    return state.event_id, state.status
+
+
+def test_the_stage_equals_the_index_fed_in_decision_order(compared, make_article):
+    start = make_article().event_time
+    articles = [
+        compared("late", {"early": 0.95}, event_time=start + timedelta(hours=3)),
+        compared("early", event_time=start),
+        compared("next month", {"early": 0.95}, event_time=start + timedelta(days=30)),
+    ]
+    index = EventIndex(load_join_model("test"), background_frequencies(), "test")
+    expected, events = [], []
+    for article in sorted(articles, key=lambda item: decision_order(item.embedded.article)):
+        expected.append(_place(index.assign(article)))
+        events += [_event(state) for state in index.expire()]
+    events += [_event(state) for state in index.states()]
+    assert [status for _, status in events] == ["closed", "active"]
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        clustered = pipeline | beam.Create(articles, reshuffle=False) | ClusterArticles("test")
+        assert_that(clustered.assignments | beam.Map(_place), equal_to(expected))
+        assert_that(
+            clustered.events | "Event" >> beam.Map(_event), equal_to(events), label="Events"
+        )

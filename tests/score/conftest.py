@@ -1,0 +1,54 @@
+"""Events made of invented articles at given minutes."""
+
+from datetime import timedelta
+
+import pytest
+
+from schemas import Assignment, ComparedArticle, DuplicateVerdict, EventState
+from schemas.ids import event_id
+
+EVENT = event_id("a0")
+
+
+@pytest.fixture
+def assigned(make_embedded, make_article):
+    """``assigned(id, minute, family, role=..., **article_changes)``."""
+
+    def make(article_id, minute, family="one.example", role="member", **changes):
+        at = make_article().event_time + timedelta(minutes=minute)
+        changes = {"event_time": at, "published_at": at, "publisher_family": family} | changes
+        copy = role == "duplicate"
+        verdict = DuplicateVerdict(
+            "near_verbatim" if copy else "none", "a0" if copy else "", 0.9 * copy, ""
+        )
+        embedded = make_embedded(article_id=article_id, **changes)
+        return Assignment(ComparedArticle(embedded, verdict, ()), EVENT, role, 0.9, "why", False)
+
+    return make
+
+
+@pytest.fixture
+def state(make_article):
+    """``state(clock_minute, **changes)``: the event as the cluster stage left it."""
+
+    def make(clock_minute=120, **changes):
+        fields = {
+            "event_id": EVENT,
+            "status": "active",
+            "merged_into": "",
+            "representative_article_id": "a0",
+            "title": "Cannery shut",
+            "summary": "It is shut.",
+            "keywords": (),
+            "entities": (),
+            "cohesion_mean": 0.8,
+            "cohesion_min": 0.7,
+            "contested": False,
+            "novelty": 0.8,
+            "centroid": b"\0" * 256,
+            "embedding_model": "test",
+            "clock": make_article().event_time + timedelta(minutes=clock_minute),
+        }
+        return EventState(**(fields | changes))
+
+    return make

@@ -1,0 +1,70 @@
+import json
+from datetime import timedelta
+
+import pytest
+
+from transforms.score.event import score_event
+
+WINDOW = timedelta(days=7)
+
+
+def test_counts_tell_articles_copies_and_publishers_apart(assigned, state):
+    event, _ = score_event(
+        state(),
+        [
+            assigned("a0", 0, "one.example", role="seed"),
+            assigned("a1", 10, "two.example"),
+            assigned("a2", 20, "three.example", role="duplicate"),
+            assigned("a1", 30, "two.example", role="update", revision=2),
+        ],
+        WINDOW,
+    )
+    assert (event.article_count, event.unique_article_count, event.duplicate_count) == (3, 2, 1)
+    assert event.publisher_family_count == 3
+    assert event.source_diversity == pytest.approx(1.0)
+    assert event.last_seen_at - event.first_seen_at == timedelta(minutes=30)
+
+
+def test_recent_counts_refer_to_the_clock_of_the_partition(assigned, state):
+    articles = [assigned("a0", 0, role="seed"), assigned("a1", 50), assigned("a2", 110)]
+    event, _ = score_event(state(clock_minute=120), articles, WINDOW)
+    assert event.counts_as_of == articles[0].compared.embedded.article.event_time + timedelta(
+        minutes=120
+    )
+    assert (event.articles_15m, event.articles_60m) == (1, 1)
+
+
+def test_undated_members_do_not_stretch_the_span(assigned, state):
+    articles = [
+        assigned("a0", 0, role="seed"),
+        assigned("a1", 90_000, time_known=False, published_at_source="file_mtime"),
+    ]
+    event, _ = score_event(state(), articles, WINDOW)
+    assert event.first_seen_at == event.last_seen_at
+    assert event.article_count == 2
+
+
+def test_an_event_of_undated_articles_only_still_has_a_time(assigned, state):
+    event, changes = score_event(state(), [assigned("a0", 7, time_known=False)], WINDOW)
+    assert event.first_seen_at == event.last_seen_at
+    assert event.breaking_state == "none"
+    assert [change.type for change in changes] == ["org.newsevents.event.created"]
+
+
+def test_changes_are_logged_in_time_order_with_their_reasons(assigned, state):
+    articles = [
+        assigned("a0", 0, "one.example", role="seed"),
+        assigned("a1", 5, "two.example"),
+        assigned("a2", 9, "three.example"),
+    ]
+    event, changes = score_event(state(clock_minute=30_000, status="closed"), articles, WINDOW)
+    assert [c.type.rpartition(".")[2] for c in changes] == ["created", "breaking", "closed"]
+    assert [c.time for c in changes] == sorted(c.time for c in changes)
+    broke = json.loads(changes[1].data)
+    assert changes[1].time == event.breaking_since
+    assert {reason["code"] for reason in broke["reasons"]} >= {"families_60m", "novelty"}
+
+
+def test_the_same_event_gives_the_same_row_and_change_ids(assigned, state):
+    articles = [assigned("a0", 0, role="seed"), assigned("a1", 5, "two.example")]
+    assert score_event(state(), articles, WINDOW) == score_event(state(), articles[::-1], WINDOW)
