@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := tests/data/demo
 READY := $(VENV)/.ready
 # pip's own words matter only when it fails
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
@@ -25,8 +26,8 @@ $(READY): setup.py constraints.txt
 setup: $(READY) ## set up .venv from pinned files
 
 demo: $(READY) ## run the main job on the shipped sample input; leaves out/demo
-	@echo "== finding events in tests/data/demo"
-	@$(BIN)/python -m pipelines.detect_events --input 'tests/data/demo/**' --output out/demo
+	@echo "== finding events in $(DEMO)"
+	@$(BIN)/python -m pipelines.detect_events --input '$(DEMO)/dropped/*' --feeds $(DEMO)/feeds.txt --output out/demo
 
 test: lint types pytest ## set up, lint, types, tests
 

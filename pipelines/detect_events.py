@@ -12,6 +12,7 @@ from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
 from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
 
 if TYPE_CHECKING:
+    from pipelines.flow import Sources
     from transforms.embed.model import ModelFiles
 
 
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(settings: Settings) -> int:
     quiet_libraries()
     refuse_unknown(settings.beam_args)
+    from pipelines.flow import Sources
+    from pipelines.report import ReportError
     from transforms.embed.model import ModelError, resolve_model
     from transforms.read.feed_list import feed_sources
     from transforms.read.files import match
@@ -33,17 +36,19 @@ def _run(settings: Settings) -> int:
 
     try:
         local_folder(settings.output)
-        sources = match(settings.inputs) if settings.inputs else []
-        sources += [source for argument in settings.feeds for source in feed_sources(argument)]
+        files = match(settings.inputs) if settings.inputs else []
+        feeds = [source for argument in settings.feeds for source in feed_sources(argument)]
     except ValueError as error:
         raise UsageError(str(error)) from error
+    named = dict.fromkeys(feeds)
+    sources = Sources(tuple(file for file in files if file not in named), tuple(named))
     try:
-        return _detect(settings, list(dict.fromkeys(sources)), resolve_model(settings.model))
-    except (ModelError, OutputError) as error:
+        return _detect(settings, sources, resolve_model(settings.model))
+    except (ModelError, OutputError, ReportError) as error:
         return fail(str(error), FAILED)
 
 
-def _detect(settings: Settings, sources: list[str], model: "ModelFiles") -> int:
+def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     from pipelines.engine import Collected, new_pipeline, run
     from pipelines.flow import build, write
     from pipelines.run_summary import counts_of, summary_line, sums_hold
@@ -55,7 +60,7 @@ def _detect(settings: Settings, sources: list[str], model: "ModelFiles") -> int:
     if settings.dry_run:
         return _show_steps(pipeline)
     check_output(settings.output, _digest(settings, model), settings.overwrite)
-    say(f"{len(sources):,} source{'s' * (len(sources) != 1)}, model {model.model_id}")
+    say(f"{len(sources.files):,} files, {len(sources.feeds):,} feeds, model {model.model_id}")
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counts = counts_of(run(pipeline))
     seconds = time.monotonic() - clock

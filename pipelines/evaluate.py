@@ -68,13 +68,13 @@ def evaluate(path: str, settings: Settings) -> dict[str, Any]:
     import apache_beam as beam
 
     from pipelines.engine import Collected, new_pipeline, run
-    from pipelines.flow import build
+    from pipelines.flow import Sources, build
     from pipelines.run_summary import counts_of
     from transforms.embed.model import resolve_model
 
     started = time.monotonic()
     pipeline = new_pipeline(settings.runner, settings.beam_args)
-    detected = build(pipeline, [path], settings, resolve_model(settings.model))
+    detected = build(pipeline, Sources((path,), ()), settings, resolve_model(settings.model))
     assigned = Collected(
         detected.assignments | "Assigned" >> beam.Map(_assigned).with_output_types(list[str]),
         "Assigned",

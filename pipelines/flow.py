@@ -1,6 +1,5 @@
 """The flow of the main job, once: every command that runs it calls ``build``."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -24,6 +23,13 @@ from transforms.embed.model import ModelFiles
 MIB = 2**20
 
 
+class Sources(NamedTuple):
+    """What to read: paths and URLs, each once."""
+
+    files: tuple[str, ...]
+    feeds: tuple[str, ...]  # must each give a feed; anything else is a dead letter
+
+
 class Compared(NamedTuple):
     """Articles with their copy verdicts, and what became no article."""
 
@@ -43,16 +49,17 @@ class Detected(NamedTuple):
 
 
 def compare(
-    pipeline: beam.Pipeline, sources: Sequence[str], settings: Settings, model: ModelFiles
+    pipeline: beam.Pipeline, sources: Sources, settings: Settings, model: ModelFiles
 ) -> Compared:
-    """Wire the stages from sources (paths and URLs) to compared articles."""
+    """Wire the stages from sources to compared articles."""
     read = (
         pipeline
-        | "Sources" >> beam.Create(list(sources)).with_output_types(str)
+        | "Sources" >> beam.Create([*sources.files, *sources.feeds]).with_output_types(str)
         | "Read"
         >> ReadDocuments(
             max_file_bytes=settings.max_file_mb * MIB,
             fetch_timeout_seconds=settings.fetch_timeout_seconds,
+            feeds=frozenset(sources.feeds),
         )
     )
     parsed = read.documents | "Parse" >> ParseEntries()
@@ -71,9 +78,9 @@ def compare(
 
 
 def build(
-    pipeline: beam.Pipeline, sources: Sequence[str], settings: Settings, model: ModelFiles
+    pipeline: beam.Pipeline, sources: Sources, settings: Settings, model: ModelFiles
 ) -> Detected:
-    """Wire all stages from sources (paths and URLs) to events."""
+    """Wire all stages from sources to events."""
     upto = compare(pipeline, sources, settings, model)
     clustered = upto.compared | "Cluster" >> ClusterArticles(model.model_id, settings.window_days)
     scored = clustered.events | "Score" >> ScoreEvents(clustered.assignments, settings.window_days)

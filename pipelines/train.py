@@ -211,14 +211,14 @@ def compare_stream(path: str, model_name: str, half: bool) -> list[tuple["Compar
     import apache_beam as beam
 
     from pipelines.engine import Collected, new_pipeline, run
-    from pipelines.flow import compare
+    from pipelines.flow import Sources, compare
     from pipelines.options import parse_settings
     from transforms._shared.ordering import decision_order
     from transforms.embed.model import resolve_model
 
     settings = parse_settings(["--input", path, "--output", "none", "--model", model_name])
     pipeline: beam.Pipeline = new_pipeline(settings.runner, ())
-    upto = compare(pipeline, [path], settings, resolve_model(model_name))
+    upto = compare(pipeline, Sources((path,), ()), settings, resolve_model(model_name))
     collected = Collected(upto.compared, "Compared")
     run(pipeline)
     found = sorted(collected.read(), key=lambda item: decision_order(item.embedded.article))

@@ -1,6 +1,7 @@
 """What an entry says, freed from markup just far enough to compare it with what came before."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,9 @@ from lxml import etree
 
 from schemas import Entry
 from transforms._shared.words import shingle_hashes, word_hash, words
-from transforms.identify.sketch import Sketch, sketch
+from transforms.identify.sketch import MAX_HASHES, Sketch, sketch
 
+_DIGIT = re.compile(r"\d")
 _MIN_PARAGRAPH_WORDS = 30  # fewer, and a page keeps its text elsewhere than in <p>
 _UNSEEN_TAGS = ("script", "style", "noscript", "template")
 
@@ -33,11 +35,13 @@ def read_payload(entry: Entry) -> Payload:
     """
     text, paragraphs = _texts(entry)
     title_words, text_words = words(entry.title), words(text)
-    numbers = (word for word in words(paragraphs) if any(map(str.isdigit, word)))
+    counted = text_words if paragraphs is text else words(paragraphs)
+    numbers = filter(_DIGIT.search, counted)
     return Payload(
         text_hash=_text_hash(entry, title_words, text_words),
         title_hash=hashlib.sha256(_joined(title_words)).digest()[:8],
-        words=sketch(shingle_hashes(text_words).tolist()),
+        # Ascending already: one hash beyond the bound tells that some are left out.
+        words=sketch(shingle_hashes(text_words)[: MAX_HASHES + 1].tolist()),
         numbers=sketch(word_hash(number) >> 32 for number in numbers),
         word_count=len(text_words),
     )
