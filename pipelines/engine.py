@@ -4,6 +4,7 @@ import os
 import pickle
 import tempfile
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -75,15 +76,15 @@ class Collected:
             | f"{label}Store" >> beam.Map(_store, beam.pvalue.AsIter(values), self._path)
         )
 
-    def read(self) -> list:
+    def read(self) -> list[Any]:
         """Return the values in no particular order, and remove the file; once only."""
         with open(self._path, "rb") as file:
-            values: list = pickle.load(file)
+            values: list[Any] = pickle.load(file)
         os.unlink(self._path)
         return values
 
 
-def _store(_: bytes, values: Iterable, path: str) -> None:
+def _store(_: bytes, values: Iterable[Any], path: str) -> None:
     with open(path, "wb") as file:
         pickle.dump(list(values), file, protocol=5)
 

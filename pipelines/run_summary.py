@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from transforms._shared.counts import MICROSECONDS
+
 
 def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
     """Arrange the counters of a run.
@@ -15,14 +17,15 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
     """
     stages: dict[str, dict[str, int]] = {}
     for (stage, name), value in sorted(counters.items()):
-        stages.setdefault(stage, {})[name] = value
+        if name != MICROSECONDS:
+            stages.setdefault(stage, {})[name] = value
 
     def rejects(stage: str) -> int:
         return sum(n for name, n in stages.get(stage, {}).items() if name.startswith("rejected_"))
 
     reasons: dict[str, int] = {}
-    for stage in stages.values():
-        for name, value in stage.items():
+    for of_stage in stages.values():
+        for name, value in of_stage.items():
             if name.startswith("rejected_"):
                 reason = name.removeprefix("rejected_")
                 reasons[reason] = reasons.get(reason, 0) + value
@@ -38,6 +41,15 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         "events": write.get("rows_events", 0),
         "rejected_by_reason": dict(sorted(reasons.items())),
         "stages": stages,
+    }
+
+
+def stage_seconds(counters: dict[tuple[str, str], int]) -> dict[str, float]:
+    """Give the seconds that each timed stage worked, summed over workers."""
+    return {
+        stage: round(value / 1e6, 3)
+        for (stage, name), value in sorted(counters.items())
+        if name == MICROSECONDS
     }
 
 

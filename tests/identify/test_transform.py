@@ -8,6 +8,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from schemas import Identified
 from transforms import IdentifyEntries
 from transforms._shared import counts
+from transforms.identify.order import reading_order
 from transforms.identify.seen import SeenIndex
 
 
@@ -74,3 +75,17 @@ def test_counts_add_up(entries) -> None:
         "repeats_same_url": 1,
         "repeats_same_text": 1,
     }
+
+
+def test_an_earlier_published_text_comes_first_whatever_its_file_time(make_entry):
+    received = make_entry().received_at
+    early = make_entry(
+        published="2024-05-01T08:00:00+00:00", received_at=received + timedelta(hours=2)
+    )
+    late = make_entry(published="2024-05-01T09:30:00")
+    assert sorted([late, early], key=reading_order) == [early, late]
+
+
+@pytest.mark.parametrize("published", ["", "soon", "2999-01-01", "0001-01-01T00:00:00+14:00"])
+def test_an_entry_with_any_date_has_its_place(make_entry, published):
+    assert sorted([make_entry(published=published), make_entry()], key=reading_order)

@@ -6,9 +6,14 @@ ones stay in the workers; the final figures always come from Beam.
 """
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from apache_beam.metrics import Metrics
+
+MICROSECONDS = "microseconds"  # a counter of time, kept apart from those of items
 
 _lock = threading.Lock()
 _live: Counter[tuple[str, str]] = Counter()
@@ -19,6 +24,16 @@ def count(stage: str, name: str, n: int = 1) -> None:
     Metrics.counter(stage, name).inc(n)
     with _lock:
         _live[stage, name] += n
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Add the time a block takes to the counter ``microseconds`` of ``stage``."""
+    started = time.perf_counter_ns()
+    try:
+        yield
+    finally:
+        count(stage, MICROSECONDS, (time.perf_counter_ns() - started) // 1000)
 
 
 def snapshot() -> dict[tuple[str, str], int]:

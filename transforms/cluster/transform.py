@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from schemas import Assignment, ComparedArticle, EventState
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import load_join_model
@@ -67,9 +67,11 @@ class _ClusterDoFn(beam.DoFn):
             partition[1], key=lambda item: decision_order(item.embedded.article)
         ):
             count("cluster", "in")
-            assignment = index.assign(compared)
-            for closed in index.expire():
-                yield self._event(closed)
+            with timed("cluster"):
+                assignment = index.assign(compared)
+                closed = list(index.expire())
+            for state in closed:
+                yield self._event(state)
             count("cluster", "out")
             yield assignment
         for state in index.states():

@@ -7,7 +7,7 @@ from datetime import timedelta
 import apache_beam as beam
 
 from schemas import ComparedArticle, EmbeddedArticle
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
 from transforms.dedupe.duplicate_index import DuplicateIndex
 
@@ -50,7 +50,8 @@ def _compare_in_order(
     index = DuplicateIndex(dim, timedelta(days=window_days), neighbours)
     for embedded in sorted(partition[1], key=lambda item: decision_order(item.article)):
         count("dedupe", "in")
-        compared = index.assign(embedded)
+        with timed("dedupe"):
+            compared = index.assign(embedded)
         count("dedupe", "out")
         if compared.verdict.kind != "none":
             count("dedupe", compared.verdict.kind)

@@ -1,14 +1,16 @@
 """Give every article its vector."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.utils.windowed_value import WindowedValue
+from numpy.typing import NDArray
 
 from schemas import Article, EmbeddedArticle
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms.embed.batches import bucket, embed_in_batches
 from transforms.embed.encoder import BATCH_SIZE, MAX_TOKENS, Encoder, load_encoder
 from transforms.embed.model import DEFAULT_MODEL
@@ -62,6 +64,19 @@ def _keyed(article: Article) -> tuple[str, Article]:
     return bucket(article), article
 
 
+class _Timed:
+    """An encoder whose working time is counted."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.model_id = encoder.model_id
+        self.dim = encoder.dim
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        with timed("embed"):
+            return self._encoder.encode(texts)
+
+
 class _Embed(beam.DoFn):
     def __init__(
         self, encoder_factory: Callable[[], Encoder], max_tokens: int, batch_size: int
@@ -74,7 +89,8 @@ class _Embed(beam.DoFn):
         self._encoder = self._encoder_factory()
 
     def _embedded(self, articles: Iterable[Article]) -> Iterator[EmbeddedArticle]:
-        for done in embed_in_batches(articles, self._encoder, self._max_tokens, self._batch_size):
+        encoder = _Timed(self._encoder)
+        for done in embed_in_batches(articles, encoder, self._max_tokens, self._batch_size):
             count("embed", "out")
             yield done
 

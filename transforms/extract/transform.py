@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from schemas import Extraction, Identified, Rejected
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms.extract.extraction import extract_article
 from transforms.extract.page import quiet_libraries, release_memory
@@ -51,7 +51,8 @@ class _ExtractDoFn(beam.DoFn):
         if self._seen % self._pages_between_cleanups == 0:
             release_memory()
         try:
-            extraction = extract_article(identified)
+            with timed(STAGE):
+                extraction = extract_article(identified)
         except RejectError as error:
             yield _refuse(identified, error)
         except Exception as error:  # one hostile page must not stop the others

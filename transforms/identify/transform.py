@@ -10,8 +10,9 @@ from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from schemas import Entry, Identified, Repeat
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms.identify.identity import identity_key
+from transforms.identify.order import reading_order
 from transforms.identify.seen import SeenIndex
 
 
@@ -28,7 +29,7 @@ class IdentifyEntries(beam.PTransform):
     ``SeenIndex`` decides, which also says what counts as the same and as a change. Nothing is
     rejected: an entry without any words passes as an article of its own.
 
-    Bounded: each key's entries are put in the order they were received, and nothing expires,
+    Bounded: each key's entries are put in the order they were published, and nothing expires,
     because files of many years can be dropped together. Unbounded: they are taken as they
     come, the index is kept as state, and an article not seen for ``window_days`` is forgotten.
     """
@@ -60,8 +61,10 @@ class _KeyByIdentity(beam.DoFn):
 class _IdentifyGroup(beam.DoFn):
     def process(self, keyed: tuple[str, Iterable[Entry]]) -> Iterator[Identified]:
         index = SeenIndex(window=None)
-        for entry in sorted(keyed[1], key=_received):
-            yield from _routed(index.identify(entry))
+        for entry in sorted(keyed[1], key=reading_order):
+            with timed("identify"):
+                decision = index.identify(entry)
+            yield from _routed(decision)
 
 
 class _IdentifyNext(beam.DoFn):
@@ -77,17 +80,10 @@ class _IdentifyNext(beam.DoFn):
     ) -> Iterator[Identified]:
         stored = seen.read()
         index = SeenIndex.from_bytes(stored, self._window) if stored else SeenIndex(self._window)
-        decision = index.identify(keyed[1])
+        with timed("identify"):
+            decision = index.identify(keyed[1])
         seen.write(index.to_bytes())
         yield from _routed(decision)
-
-
-def _received(entry: Entry) -> tuple[Any, ...]:
-    # All that decides is part of the order, so that entries with one key cannot swap places.
-    return (
-        entry.received_at, entry.key, entry.url, entry.guid, entry.title, entry.content,
-        entry.summary,
-    )  # fmt: skip
 
 
 def _routed(decision: Identified | Repeat) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.shared import Shared
 
 from schemas import Article, Extraction, Rejected
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms.normalise.article import normalise_article
 from transforms.normalise.language import LanguageDetector
@@ -49,7 +49,8 @@ class _NormaliseDoFn(beam.DoFn):
     def process(self, extraction: Extraction) -> Iterator[Article]:
         count(STAGE, "in")
         try:
-            article = normalise_article(extraction, self._languages, bounded=self._bounded)
+            with timed(STAGE):
+                article = normalise_article(extraction, self._languages, bounded=self._bounded)
         except RejectError as error:
             yield _refuse(extraction, error)
         except Exception as error:  # one hostile value must not stop the others

@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from schemas import Document, Entry, Rejected
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms.parse.document import parse_document
 from transforms.parse.found import MAX_ENTRIES, Loss
@@ -49,7 +49,8 @@ def _parse(
 ) -> Iterator[Entry | TaggedOutput[Literal["rejected"], Rejected]]:
     count(STAGE, "in")
     try:
-        found = parse_document(document, max_entries)
+        with timed(STAGE):
+            found = parse_document(document, max_entries)
     except RejectError as error:
         yield _refuse(document, Loss(document.key, error, document.content))
         return

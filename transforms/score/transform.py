@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -53,7 +53,7 @@ class _ScoreDoFn(beam.DoFn):
         self._window = timedelta(days=window_days)
 
     def process(
-        self, joined: tuple[str, dict[str, Iterable]]
+        self, joined: tuple[str, dict[str, Iterable[Any]]]
     ) -> Iterator[Event | TaggedOutput[Literal["changes"], EventChange]]:
         (state,) = joined[1]["states"]
         count("score", "in")

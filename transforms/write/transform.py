@@ -6,7 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from transforms._shared.counts import count
+from transforms._shared.counts import count, timed
 from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rows import ROW_SOURCES, utc_date
@@ -66,8 +66,10 @@ def _key_by_date(record: Any, table_name: str) -> tuple[str, Any]:
 def _write_date(
     dated: tuple[str, Iterable[Any]], table_name: str, folder: ParquetFolder
 ) -> Iterator[str]:
-    rows = [ROW_SOURCES[table_name].row(record) for record in dated[1]]
-    yield from folder.write(rows)
+    with timed("write"):
+        rows = [ROW_SOURCES[table_name].row(record) for record in dated[1]]
+        paths = list(folder.write(rows))
+    yield from paths
     count("write", "out", len(rows))
     count("write", f"rows_{table_name}", len(rows))
 
