@@ -11,7 +11,7 @@ def quiet_libraries() -> None:
 
     What went wrong with an item is in its dead letter; what stops a run is raised.
     """
-    logging.basicConfig(level=logging.ERROR)
+    logging.basicConfig(level=logging.CRITICAL)  # Beam logs as ERROR what it raises as well
 
 
 def say(text: str) -> None:

@@ -29,6 +29,7 @@ def _run(settings: Settings) -> int:
     refuse_unknown(settings.beam_args)
     from pipelines.flow import Sources
     from pipelines.report import ReportError
+    from transforms.cluster.join_model import JoinModelError, load_join_model
     from transforms.embed.model import ModelError, resolve_model
     from transforms.read.feed_list import feed_sources
     from transforms.read.files import match
@@ -43,8 +44,10 @@ def _run(settings: Settings) -> int:
     named = dict.fromkeys(feeds)
     sources = Sources(tuple(file for file in files if file not in named), tuple(named))
     try:
-        return _detect(settings, sources, resolve_model(settings.model))
-    except (ModelError, OutputError, ReportError) as error:
+        model = resolve_model(settings.model)
+        load_join_model(model.model_id)  # a damaged one must stop the run before it starts
+        return _detect(settings, sources, model)
+    except (JoinModelError, ModelError, OutputError, ReportError) as error:
         return fail(str(error), FAILED)
 
 

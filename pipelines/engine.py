@@ -1,8 +1,10 @@
 """Run a pipeline on the engine the user named, and read its counters."""
 
+import contextlib
 import os
 import pickle
 import tempfile
+import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -49,7 +51,7 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True) -> Counters:
         else:
             result = pipeline.run()
             result.wait_until_finish()
-    except RuntimeError as error:
+    except (RuntimeError, OutputError) as error:
         raise _our_error(error) or error from None
     counters: Counters = {}
     for metric in result.metrics().query()["counters"]:
@@ -64,12 +66,13 @@ class Collected:
     """The elements of a PCollection, readable after the run.
 
     They travel through a temporary file, because a worker may be another process of this
-    machine.
+    machine. The file goes when this object goes, whether the pipeline ran or not.
     """
 
     def __init__(self, values: beam.PCollection, label: str) -> None:
         handle, self._path = tempfile.mkstemp(prefix="newsevents-", suffix=".pickle")
         os.close(handle)
+        weakref.finalize(self, _remove, self._path)
         _ = (
             values.pipeline
             | f"{label}Once" >> beam.Impulse()
@@ -77,16 +80,20 @@ class Collected:
         )
 
     def read(self) -> list[Any]:
-        """Return the values in no particular order, and remove the file; once only."""
+        """Return the values in no particular order."""
         with open(self._path, "rb") as file:
             values: list[Any] = pickle.load(file)
-        os.unlink(self._path)
         return values
 
 
 def _store(_: bytes, values: Iterable[Any], path: str) -> None:
     with open(path, "wb") as file:
         pickle.dump(list(values), file, protocol=5)
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _our_error(error: BaseException) -> OutputError | None:

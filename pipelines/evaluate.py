@@ -11,8 +11,8 @@ from typing import Any
 
 from pipelines.cluster_scores import cluster_scores
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries
-from pipelines.labelled import Labelled, LabelledError, read_labels
-from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
+from pipelines.labelled import Labelled, LabelledError, line_of, read_labels
+from pipelines.options import Parser, Settings, UsageError, parse_settings, refuse_unknown
 from transforms.embed.model import ModelError
 
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m pipelines.evaluate",
         description="Score the pipeline on a labelled stream (JSON Lines, also gzipped, with id, "
         "title, text, published, lang, source, url, label).",
@@ -112,13 +112,9 @@ def _predicted(
 ) -> dict[int, str]:
     """Find the event of every line; a line that became no article stands alone."""
     event_of_article = {article: event for _, article, event in assigned}
-    found = {_line(key): event for key, _, event in assigned}
-    found |= {_line(key): event_of_article.get(article, key) for key, article in repeated}
+    found = {line_of(key, labels): event for key, _, event in assigned}
+    found |= {line_of(key, labels): event_of_article.get(article, key) for key, article in repeated}
     return {line: found.get(line, f"line {line}") for line in labels}
-
-
-def _line(key: str) -> int:
-    return int(key.rpartition("#L")[2])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def read_labels(path: str) -> dict[int, Labelled]:
     """
     labels: dict[int, Labelled] = {}
     ids: set[str] = set()
-    for number, line in _lines(path):
+    for number, line in read_lines(path):
         try:
             record = json.loads(line)
             found = Labelled(str(record["id"]), str(record["label"]))
@@ -44,7 +44,19 @@ def read_labels(path: str) -> dict[int, Labelled]:
     return labels
 
 
-def _lines(path: str) -> Iterator[tuple[int, str]]:
+def line_of(key: str, labels: Mapping[int, Labelled]) -> int:
+    """Name the line that an item of the stream came from, by the item's key."""
+    if len(labels) == 1:
+        return next(iter(labels))  # read as one JSON document, whose key names no line
+    return int(key.rpartition("#L")[2])
+
+
+def read_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Read the lines of a stream, plain or gzipped, with their numbers from 1; skip blank ones.
+
+    Raises:
+        LabelledError: the file cannot be read.
+    """
     try:
         with Path(path).open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"

@@ -6,12 +6,21 @@ Imports nothing heavy, so that ``--help`` answers at once.
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class UsageError(Exception):
     """The command line asks for something that cannot be done: exit code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises ``UsageError`` where argparse would print the usage and end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError(f"{message}; see --help")
 
 
 @dataclass(frozen=True)
@@ -35,22 +44,28 @@ class Settings:
 
 
 def _positive_int(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return value
 
 
 def _positive_float(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1e6:  # refuses nan and inf as well
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and a million")
+        raise argparse.ArgumentTypeError(f"{text} is not a number between 0 and a million")
     return value
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of the main job."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="newsevents-detect",
         description="Turn dropped files and feeds into events, with evidence, in Parquet tables.",
         epilog="Flags of Apache Beam (--direct_running_mode, --direct_num_workers, ...) are passed "
@@ -140,10 +155,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse_settings(argv: Sequence[str] | None) -> Settings:
-    """Read the command line; argparse itself ends the process with code 2 on a bad value.
+    """Read the command line; ``--help`` ends the process.
 
     Raises:
-        UsageError: there is nothing to read.
+        UsageError: a value is missing or bad, or there is nothing to read.
     """
     parsed, rest = build_parser().parse_known_args(argv)
     if not parsed.input and not parsed.feeds:
@@ -170,11 +185,11 @@ def refuse_unknown(beam_args: Sequence[str]) -> None:
     """Refuse flags that neither we nor Beam know: Beam itself would ignore a mistyped one.
 
     Raises:
-        UsageError: names the first such flag.
+        UsageError: names the first such flag, or one with a bad value.
     """
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser = Parser(add_help=False, allow_abbrev=False)
     for options in PipelineOptions.__subclasses__():
         if options.__module__.startswith("apache_beam."):
             options._add_argparse_args(parser)

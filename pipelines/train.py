@@ -6,10 +6,10 @@ ones, one decides whether the best candidate is right. Every stream weighs the s
 size.
 """
 
-import argparse
 import hashlib
 import json
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
-from pipelines.labelled import LabelledError, read_labels
-from pipelines.options import DEFAULT_MODEL
+from pipelines.labelled import LabelledError, line_of, read_labels, read_lines
+from pipelines.options import DEFAULT_MODEL, Parser, UsageError
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import (
     ANY_MODEL,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("transforms/cluster")
 WINDOW = timedelta(days=7)
-THRESHOLD = 0.25
+THRESHOLD = 0.22
 CONTESTED_BAND = 0.1
 REGULARISATION = 0.1  # scikit-learn's C, on standardised features
 _WRONG = 5  # strongest wrong candidates per article in the ranking
@@ -197,6 +197,22 @@ def in_training_half(label: str) -> bool:
     return hashlib.sha256(label.encode()).digest()[-1] % 2 == 0
 
 
+def headlines_only(path: str, folder: str) -> str:
+    """Copy a labelled stream into ``folder`` without its texts; return the copy's path.
+
+    Many feeds carry hardly more than headlines. Trained on whole articles alone, the model takes
+    two headlines about one subject for one event.
+
+    Raises:
+        LabelledError: the stream cannot be used.
+    """
+    bare = Path(folder) / f"{Path(path).name}.headlines.jsonl"
+    with bare.open("w", encoding="utf-8") as file:
+        for _, line in read_lines(path):
+            file.write(json.dumps({**json.loads(line), "text": ""}) + "\n")
+    return str(bare)
+
+
 def compare_stream(path: str, model_name: str, half: bool) -> list[tuple["ComparedArticle", str]]:
     """Run a labelled stream through the transforms up to dedupe, in decision order.
 
@@ -222,14 +238,26 @@ def compare_stream(path: str, model_name: str, half: bool) -> list[tuple["Compar
     collected = Collected(upto.compared, "Compared")
     run(pipeline)
     found = sorted(collected.read(), key=lambda item: decision_order(item.embedded.article))
-    lines = [int(item.embedded.article.key.rpartition("#L")[2]) for item in found]
+    lines = [line_of(item.embedded.article.key, labels) for item in found]
     labelled = [(item, labels[line].label) for item, line in zip(found, lines)]
     return [(item, label) for item, label in labelled if not half or in_training_half(label)]
 
 
+def steps_of(path: str, model_name: str, half: bool) -> list[Step]:
+    """Replay a labelled stream.
+
+    Raises:
+        LabelledError: the stream cannot be used, or no article in it had a choice.
+    """
+    steps = replay(compare_stream(path, model_name, half))
+    if not any(step.right >= 0 and len(step.features) > 1 for step in steps):
+        raise LabelledError(f"{path} teaches nothing: it needs several events of several articles")
+    return steps
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Train both coefficient files; return the exit code: 0 done, 1 failed, 2 usage."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m pipelines.train",
         description="Make the coefficients of the join model from labelled streams.",
         allow_abbrev=False,
@@ -254,14 +282,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="DIR",
         help="where the two files go (default: %(default)s)",
     )
-    parsed = parser.parse_args(argv)
+    try:
+        parsed = parser.parse_args(argv)
+    except UsageError as error:
+        return fail(str(error), USAGE)
+    if not parsed.folder.is_dir():
+        return fail(f"{parsed.folder} is no folder: give an existing one to --folder", USAGE)
     quiet_libraries()
     from transforms.embed.model import ModelError, resolve_model
 
     try:
         bound = resolve_model(parsed.model).model_id
         paths = [(path, False) for path in parsed.labelled] + [(p, True) for p in parsed.half]
-        streams = [replay(compare_stream(path, parsed.model, half)) for path, half in paths]
+        streams = [steps_of(path, parsed.model, half) for path, half in paths]
+        with tempfile.TemporaryDirectory() as folder:
+            bare = [headlines_only(path, folder) for path in parsed.labelled]
+            streams += [steps_of(path, parsed.model, False) for path in bare]
     except LabelledError as error:
         return fail(str(error), USAGE)
     except ModelError as error:
@@ -271,6 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "file": Path(path).name,
             "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
             "labels": "half" if half else "all",
+            "also_as_headlines": not half,
         }
         for path, half in paths
     ]

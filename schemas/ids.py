@@ -28,9 +28,14 @@ def article_id(canonical_url: str, text_hash: str) -> str:
     return _hash_id("text", text_hash)
 
 
-def event_id(seed_article_id: str) -> str:
-    """Name an event by the article that opened it; never reused."""
-    return _hash_id("event", seed_article_id)
+def event_id(seed_article_id: str, revision: int = 1) -> str:
+    """Name an event by the article that opened it; never reused.
+
+    A changed text can open an event of its own when the article's first event is long closed, so
+    the revision counts too.
+    """
+    name = seed_article_id if revision == 1 else f"{seed_article_id}#{revision}"
+    return _hash_id("event", name)
 
 
 def change_id(event: str, change_type: str, at: str) -> str:

@@ -218,11 +218,11 @@ EVENTS = Table(
         _time("counts_as_of", "The instant the counts and the breaking state refer to."),
         _text("breaking_state", "none, candidate, breaking, developing or fading."),
         _time("breaking_since", "When the event became breaking.", nullable=True),
-        _share("breaking_score", "0 to 1, at its highest since breaking_since or now."),
+        _share("breaking_score", "0 to 1, when it broke, or else the highest it reached."),
         Column(
             "breaking_reasons",
             "struct",
-            "Every term of the score.",
+            "Every term of the score, as measured when breaking_score was reached.",
             repeated=True,
             fields=(
                 _text("code", "Name of the term."),
@@ -242,12 +242,13 @@ EVENTS = Table(
 
 EVENT_ARTICLES = Table(
     name="event_articles",
-    description="One row per article in an event.",
-    key=("event_id", "article_id"),
+    description="One row per article revision in an event.",
+    key=("event_id", "article_id", "revision"),
     partition_by="joined_at",
     columns=(
         _text("event_id", "Event."),
         _text("article_id", "Article."),
+        _count("revision", "Revision of the article."),
         _time("joined_at", "Event time of joining."),
         _text("role", "seed, member, duplicate or update."),
         _share("score", "Probability that it belongs, 0 to 1."),
@@ -276,7 +277,7 @@ EVENT_CHANGES = Table(
 DEAD_LETTERS = Table(
     name="dead_letters",
     description="One row per item that could not be processed.",
-    key=("stage", "key", "reason"),
+    key=("stage", "key", "reason", "first_failed_at", "payload_sha256"),
     partition_by="first_failed_at",
     columns=(
         _text("stage", "Stage that refused it."),

@@ -81,6 +81,19 @@ def test_a_quiet_event_is_closed_once_and_takes_no_more(new_index, compared, mak
     assert [state.event_id for state in index.states()] == [event_id("b")]
 
 
+def test_a_revision_after_its_event_closed_opens_an_event_with_an_id_of_its_own(
+    new_index, compared, make_article
+):
+    index = new_index(days=7)
+    start = make_article().event_time
+    index.assign(compared("a", event_time=start))
+    index.assign(compared("b", event_time=start + timedelta(days=30)))
+    assert len(list(index.expire())) == 1
+    again = index.assign(compared("a", event_time=start + timedelta(days=30), revision=2))
+    assert again.role == "seed"
+    assert again.event_id not in (event_id("a"), event_id("b"))
+
+
 def test_an_event_that_is_still_reported_on_stays_open(new_index, compared, make_article):
     index = new_index(days=7)
     start = make_article().event_time

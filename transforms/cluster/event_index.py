@@ -335,7 +335,7 @@ class EventIndex:
         evidence: str,
         contested: bool,
     ) -> Assignment:
-        name = event_id(member.article_id)
+        name = event_id(member.article_id, compared.embedded.article.revision)
         event = _OpenEvent(
             event_id=name,
             dense=np.zeros(len(member.vector), np.float64),

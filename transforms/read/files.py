@@ -57,7 +57,7 @@ def local_path(source: str) -> str:
 
 def file_uri(path: str) -> str:
     """Write a path as an absolute ``file:///`` URI."""
-    return Path(path).absolute().as_uri()
+    return Path(os.path.abspath(path)).as_uri()  # without "..", so that one file has one URI
 
 
 @contextmanager

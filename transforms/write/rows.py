@@ -55,7 +55,12 @@ def event_article_row(assignment: Assignment) -> Row:
     article = assignment.compared.embedded.article
     return _row(
         EVENT_ARTICLES,
-        vars(assignment) | {"article_id": article.article_id, "joined_at": article.event_time},
+        vars(assignment)
+        | {
+            "article_id": article.article_id,
+            "revision": article.revision,
+            "joined_at": article.event_time,
+        },
     )
 
 
