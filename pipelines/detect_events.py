@@ -63,7 +63,7 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     if settings.dry_run:
         return _show_steps(pipeline)
     check_output(settings.output, _digest(settings, model), settings.overwrite)
-    say(f"{len(sources.files):,} files, {len(sources.feeds):,} feeds, model {model.model_id}")
+    say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counters = run(pipeline)
     counts = counts_of(counters)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable, Sequence
@@ -31,9 +32,12 @@ def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
     """
     try:
         options = PipelineOptions([f"--runner={_RUNNERS.get(runner, runner)}", *beam_args])
-        return beam.Pipeline(options=options)
+        pipeline = beam.Pipeline(options=options)
     except (ValueError, ImportError, AttributeError) as error:
         raise UsageError(f"cannot use the runner {runner}: {error}") from error
+    # Beam removes its folder only after a run.
+    weakref.finalize(pipeline, shutil.rmtree, pipeline.local_tempdir, ignore_errors=True)
+    return pipeline
 
 
 def run(pipeline: beam.Pipeline, show_progress: bool = True) -> Counters:

@@ -92,7 +92,7 @@ def evaluate(path: str, settings: Settings) -> dict[str, Any]:
     )
     scores |= {
         "repeats": counts["repeats"],
-        "rejected": counts["rejected"],
+        "rejected": sum(counts["rejected_by_reason"].values()),  # nothing is written here
         "docs_per_second": len(lines) / seconds,
     }
     return {name: round(v, 4) if isinstance(v, float) else v for name, v in scores.items()}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ def read_labels(path: str) -> dict[int, Labelled]:
         try:
             record = json.loads(line)
             found = Labelled(str(record["id"]), str(record["label"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LabelledError(
                 f"{path} line {number}: a JSON object with id and label is needed ({error!r})"
             ) from error
@@ -68,5 +69,5 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(stream, 1):
                 if line.strip():
                     yield number, line
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise LabelledError(f"cannot read {path}: {error}") from error

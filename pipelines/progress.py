@@ -38,12 +38,12 @@ def describe(counts: Counts, rate: float) -> str:
 
 class Progress:
     """Print the counts while a ``with`` block runs: one moving line on a terminal, else plain
-    lines every ten seconds."""
+    lines every ten seconds; on standard error unless another stream is given."""
 
-    def __init__(self, snapshot: Callable[[], Counts], stream: TextIO = sys.stderr) -> None:
+    def __init__(self, snapshot: Callable[[], Counts], stream: TextIO | None = None) -> None:
         self._snapshot = snapshot
-        self._stream = stream
-        self._terminal = stream.isatty()
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._first_embedded: float | None = None

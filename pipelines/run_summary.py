@@ -64,7 +64,11 @@ def summary_line(counts: dict[str, Any], seconds: float) -> str:
     reasons = counts["rejected_by_reason"]
     why = f" ({', '.join(f'{n} {reason}' for reason, n in reasons.items())})" if reasons else ""
     return (
-        f"{counts['read']:,} items read = {counts['articles']:,} articles + "
-        f"{counts['repeats']:,} repeats + {counts['rejected']:,} rejected{why}; "
-        f"{counts['events']:,} events; {seconds:.1f} s"
+        f"{_of(counts['read'], 'item')} read = {_of(counts['articles'], 'article')} + "
+        f"{_of(counts['repeats'], 'repeat')} + {counts['rejected']:,} rejected{why}; "
+        f"{_of(counts['events'], 'event')}; {seconds:.1f} s"
     )
+
+
+def _of(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"

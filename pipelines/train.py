@@ -197,8 +197,8 @@ def in_training_half(label: str) -> bool:
     return hashlib.sha256(label.encode()).digest()[-1] % 2 == 0
 
 
-def headlines_only(path: str, folder: str) -> str:
-    """Copy a labelled stream into ``folder`` without its texts; return the copy's path.
+def headlines_only(path: str, copy: Path) -> str:
+    """Write a labelled stream without its texts to ``copy``; return that path.
 
     Many feeds carry hardly more than headlines. Trained on whole articles alone, the model takes
     two headlines about one subject for one event.
@@ -206,11 +206,10 @@ def headlines_only(path: str, folder: str) -> str:
     Raises:
         LabelledError: the stream cannot be used.
     """
-    bare = Path(folder) / f"{Path(path).name}.headlines.jsonl"
-    with bare.open("w", encoding="utf-8") as file:
+    with copy.open("w", encoding="utf-8") as file:
         for _, line in read_lines(path):
             file.write(json.dumps({**json.loads(line), "text": ""}) + "\n")
-    return str(bare)
+    return str(copy)
 
 
 def compare_stream(path: str, model_name: str, half: bool) -> list[tuple["ComparedArticle", str]]:
@@ -296,7 +295,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         paths = [(path, False) for path in parsed.labelled] + [(p, True) for p in parsed.half]
         streams = [steps_of(path, parsed.model, half) for path, half in paths]
         with tempfile.TemporaryDirectory() as folder:
-            bare = [headlines_only(path, folder) for path in parsed.labelled]
+            bare = [
+                headlines_only(path, Path(folder) / f"{n}.jsonl")
+                for n, path in enumerate(parsed.labelled)
+            ]
             streams += [steps_of(path, parsed.model, False) for path in bare]
     except LabelledError as error:
         return fail(str(error), USAGE)

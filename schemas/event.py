@@ -115,7 +115,7 @@ class EventChange:
     """Something that happened to an event, in the shape of a CloudEvent 1.0."""
 
     id: str  # hash of subject, type and time: the same on replay
-    type: str  # org.newsevents.event.created, .updated, .merged, .closed or .breaking
+    type: str  # org.newsevents.event.created, .breaking or .closed
     subject: str  # event_id
     time: datetime  # UTC, in event time
     data: str  # JSON object

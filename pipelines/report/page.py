@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
@@ -14,6 +12,7 @@ from pipelines.report import wording
 from pipelines.report.tables import ReportError, output_folder
 from pipelines.report.timeline import make_axis
 from pipelines.report.view import EventView, ReportView, load_view
+from transforms.write.output import OutputError, replace_file
 
 
 @dataclass(frozen=True)
@@ -93,21 +92,9 @@ def save_page(html: str, path: Path) -> None:
         ReportError: the place cannot be written to.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".report-", suffix=".html", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(html)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or error
-        raise ReportError(f"{path}: cannot write the page ({reason}); choose another --html") from (
-            error
-        )
+        replace_file(path, html.encode())
+    except OutputError as error:
+        raise ReportError(f"{error}; or name another --html") from error
 
 
 def _csp_hash(script: str) -> str:

@@ -20,7 +20,11 @@ def make_model(tmp_path):
 
     def make(files=None, name="tiny"):
         folder = tmp_path / name
-        given = {"model.safetensors": b"weights", "config.json": b'{"hidden_size": 3}'}
+        given = {
+            "model.safetensors": b"weights",
+            "config.json": b'{"hidden_size": 3}',
+            "tokenizer.json": b"{}",
+        }
         for path, content in (given | (files or {})).items():
             if content is not None:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -114,10 +118,11 @@ def test_dimension_is_that_of_the_last_layer(make_model, files, dim) -> None:
     ("files", "cause"),
     [
         ({"model.safetensors": None}, "no weights"),
+        ({"tokenizer.json": None}, "no tokenizer"),
         ({"config.json": b"not json"}, "no config.json with a vector length"),
         ({"config.json": None}, "no config.json with a vector length"),
     ],
-    ids=["no weights", "broken configuration", "no configuration"],
+    ids=["no weights", "no tokenizer", "broken configuration", "no configuration"],
 )
 def test_folder_without_a_model_is_refused(make_model, files, cause) -> None:
     with pytest.raises(ModelNotFoundError, match=cause):

@@ -303,7 +303,8 @@ def test_the_same_command_again_changes_nothing(demo, demo_arguments, detect):
 
 @pytest.fixture
 def renamed(tmp_path):
-    """``renamed(touch)``: the demo under names of the opposite order; ``touch`` sets file times."""
+    """``renamed(touch)``: the demo with its files in the opposite order of names; each is
+    touched."""
 
     def copy(folder):
         paths = sorted((DEMO / folder).iterdir())
@@ -313,15 +314,12 @@ def renamed(tmp_path):
             shutil.copy2(path, target)
             yield target
 
-    def make(touch=lambda number, path: None):
+    def make(touch=lambda path: None):
         dropped, feeds = list(copy("dropped")), list(copy("feeds"))
-        for number, path in enumerate(dropped + feeds):
-            touch(number, path)
-        backwards = sorted(feeds)
-        assert [path.name[3:] for path in backwards] == sorted(
-            (path.name[3:] for path in feeds), reverse=True
-        )
-        (tmp_path / "feeds.txt").write_text("\n".join(map(str, backwards)), encoding="utf-8")
+        for path in dropped + feeds:
+            touch(path)
+        listed = "\n".join(map(str, reversed(feeds)))
+        (tmp_path / "feeds.txt").write_text(listed, encoding="utf-8")
         return (
             "--input", str(tmp_path / "dropped" / "*"), "--feeds", str(tmp_path / "feeds.txt"),
         )  # fmt: skip
@@ -333,13 +331,15 @@ def test_names_and_order_of_the_files_decide_nothing(demo, detect, renamed, tmp_
     assert detect(tmp_path / "out", *renamed()).event_of() == demo.event_of()
 
 
-@pytest.mark.xfail(strict=True, reason="undated articles are taken in order of their files' times")
 def test_times_of_the_files_decide_nothing(demo, detect, renamed, tmp_path):
-    times = {path.name: path.stat().st_mtime for path in DEMO.rglob("*.*")}
-    newest = max(times.values())
+    undated = items("article", lambda item: item["published"] is None)
+    rows = [(row_of(item, demo), item["file"]) for item in undated]
+    rows.sort(key=lambda pair: (pair[0]["event_time"], pair[0]["article_id"]))
+    places = {file: place for place, (_, file) in enumerate(rows)}
+    newest = max(path.stat().st_mtime for path in DEMO.rglob("*.*"))
 
-    def touch(number, path):  # the order of the times turned round
-        at = newest + 1000 * (newest - times[path.name[3:]])
+    def touch(path):  # the undated ones in the opposite order, the others after them
+        at = newest - 60 * (1 + places[path.name[3:]]) if path.name[3:] in places else newest
         os.utime(path, (at, at))
 
     assert detect(tmp_path / "out", *renamed(touch)).event_of() == demo.event_of()

@@ -1,16 +1,19 @@
 """The order in which a partition's articles are decided on in a bounded run."""
 
-from datetime import datetime
+from datetime import datetime, timezone
 
 from schemas import Article
 
 ONE_PARTITION = "0"  # key of the only partition
+_NO_TIME = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def decision_order(article: Article) -> tuple[bool, datetime, str, int]:
-    """Sort key: undated articles first, the rest by event time; ids break ties.
+    """Sort key: undated articles first, by id; the rest by event time; ids break ties.
 
     An undated article may belong to any day, so it must be there before the window moves on;
-    dated ones then join it or stay apart on their merits.
+    dated ones then join it or stay apart on their merits. The time of its file decides nothing: it
+    differs from checkout to checkout.
     """
-    return (article.time_known, article.event_time, article.article_id, article.revision)
+    at = article.event_time if article.time_known else _NO_TIME
+    return (article.time_known, at, article.article_id, article.revision)

@@ -22,6 +22,7 @@ _OFFICIAL_SHA256 = {
 }
 
 _WEIGHTS = ("*.safetensors", "*.bin")  # what sentence-transformers loads, in its order
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _NOT_NEEDED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite"]
 
@@ -78,6 +79,7 @@ def resolve_model(name: str, download: Callable[[str], Path] | None = None) -> M
         folder = _fetch(name, download or _download)
     else:
         raise ModelNotFoundError(f"model {name} does not exist; give a folder or a hub name")
+    _require_tokenizer(name, folder)
     return ModelFiles(name, folder, _sha256(_weights(name, folder)), _dimension(name, folder))
 
 
@@ -139,6 +141,14 @@ def _weights(name: str, folder: Path) -> Path:
         if found:
             return max(found, key=lambda path: (path.stat().st_size, str(path)))
     raise ModelNotFoundError(f"model {name}: no weights (*.safetensors, *.bin) in {folder}")
+
+
+def _require_tokenizer(name: str, folder: Path) -> None:
+    # Without one the library makes up an empty vocabulary and encodes every text alike.
+    if not any(path.is_file() for pattern in _TOKENIZERS for path in folder.rglob(pattern)):
+        raise ModelNotFoundError(
+            f"model {name}: no tokenizer ({', '.join(_TOKENIZERS)}) in {folder}; copy it whole"
+        )
 
 
 def _dimension(name: str, folder: Path) -> int:

@@ -256,7 +256,7 @@ def test_page_that_cannot_be_written_names_its_path(busy, tmp_path):
     blocker = tmp_path / "file"
     blocker.touch()
     target = blocker / "news.html"
-    with pytest.raises(ReportError, match="cannot write the page") as caught:
+    with pytest.raises(ReportError, match="cannot write") as caught:
         write_report(busy.write(), str(target))
     assert str(target) in str(caught.value)
 

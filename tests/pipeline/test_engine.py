@@ -1,0 +1,102 @@
+import gc
+import tempfile
+
+import apache_beam as beam
+import pytest
+
+from pipelines.engine import Collected, new_pipeline, run
+from pipelines.options import UsageError
+from transforms._shared.counts import count
+from transforms.write.output import OutputError
+
+ALONE = ()
+WORKERS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+MESSAGE = "cannot write out/events [1]: No space left on device: free some space: now"
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The folder that temporary files go to."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def counted(number):
+    count("parse", "out", number)
+    return number * number
+
+
+def full(number):
+    raise OutputError(MESSAGE)
+
+
+def broken(number):
+    raise KeyError(f"no {number}")
+
+
+def numbers(pipeline):
+    return pipeline | beam.Create([1, 2, 3])
+
+
+def test_counters_come_by_stage_and_name():
+    pipeline = new_pipeline("DirectRunner", ALONE)
+    _ = numbers(pipeline) | beam.Map(counted)
+    assert run(pipeline, show_progress=False) == {("parse", "out"): 6}
+
+
+@pytest.mark.parametrize("beam_args", [ALONE, WORKERS], ids=["alone", "worker processes"])
+def test_collected_values_are_those_of_the_run(beam_args, temporary):
+    pipeline = new_pipeline("DirectRunner", beam_args)
+    squares = Collected(numbers(pipeline) | beam.Map(counted), "Squares")
+    empty = Collected(pipeline | "Nothing" >> beam.Create([]), "Empty")
+    assert run(pipeline, show_progress=False) == {("parse", "out"): 6}
+    assert (sorted(squares.read()), empty.read()) == ([1, 4, 9], [])
+    assert sorted(squares.read()) == [1, 4, 9]
+    del squares, empty, pipeline
+    gc.collect()
+    assert not list(temporary.iterdir())
+
+
+def test_temporary_files_go_without_a_run(temporary):
+    collected = Collected(numbers(new_pipeline("DirectRunner", ALONE)), "Numbers")
+    assert list(temporary.glob("newsevents-*"))
+    del collected
+    gc.collect()
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("beam_args", "show_progress"),
+    [(ALONE, False), (ALONE, True), (WORKERS, False)],
+    ids=["alone", "with progress", "worker processes"],
+)
+def test_output_error_of_a_worker_comes_out_as_it_was_raised(beam_args, show_progress):
+    pipeline = new_pipeline("DirectRunner", beam_args)
+    _ = numbers(pipeline) | "Write" >> beam.Map(full)
+    with pytest.raises(OutputError) as caught:
+        run(pipeline, show_progress)
+    assert str(caught.value) == MESSAGE
+
+
+def test_bug_in_a_stage_is_not_dressed_up():
+    pipeline = new_pipeline("DirectRunner", ALONE)
+    _ = numbers(pipeline) | beam.Map(broken)
+    with pytest.raises(KeyError, match="no 1"):
+        run(pipeline, show_progress=False)
+
+
+@pytest.mark.parametrize(
+    ("runner", "beam_args", "words"),
+    [
+        ("Tortoise", (), "cannot use the runner Tortoise: Unexpected pipeline runner"),
+        ("no.such.Runner", (), "cannot use the runner no.such.Runner"),
+        ("DataflowRunner", (), "cannot use the runner DataflowRunner: .*(project|staging)"),
+    ],
+)
+def test_runner_that_cannot_be_used_is_wrong_usage(runner, beam_args, words):
+    with pytest.raises(UsageError, match=f"(?s){words}"):
+        new_pipeline(runner, beam_args)
+
+
+def test_direct_runner_is_the_in_process_one():
+    assert type(new_pipeline("DirectRunner", ALONE).runner).__name__ == "FnApiRunner"

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines import evaluate as module
+from pipelines.cluster_scores import cluster_scores
+from pipelines.evaluate import main
+from pipelines.labelled import Labelled, read_labels
+from transforms.embed import model
+
+HARD_PAIRS = Path(__file__).parents[2] / "tests" / "quality" / "hard_pairs.jsonl"
+SCORES = [
+    "docs", "gold_clusters", "pred_clusters", "pair_P", "pair_R", "pair_F1", "b3_P", "b3_R",
+    "b3_F1", "ari", "repeats", "rejected", "docs_per_second",
+]  # fmt: skip
+BRIDGE = "The old bridge at Kettlewick is closed because of a crack in its northern arch."
+BREWERY = "The brewery of Hollowmere doubled its profit, and its workers will get a bonus in May."
+
+
+def record(id_, title, text, label, url=None):
+    return {
+        "id": id_, "title": title, "text": text, "published": "2026-03-02T06:12:00Z",
+        "lang": "en", "source": "Echo", "url": url or f"https://echo.example/{id_}",
+        "label": label,
+    }  # fmt: skip
+
+
+def stream(*records):
+    return "".join(json.dumps(item) + "\n" for item in records)
+
+
+SMALL = stream(
+    record("b1", "Old bridge at Kettlewick closed", BRIDGE, "bridge"),
+    record("p1", "Brewery doubles profit", BREWERY, "brewery"),
+    record("b2", "Kettlewick bridge closed after crack found in arch", BRIDGE + " Buses go round.",
+           "bridge"),
+    record("b1 again", "Old bridge at Kettlewick closed", BRIDGE, "bridge",
+           url="https://echo.example/b1"),
+    record("nothing", "", "", "bridge"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def command(capfd):
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_small_stream_gets_the_scores_one_would_count_by_hand(command, make_file, tmp_path):
+    out = tmp_path / "scores.json"
+    code, printed, _ = command("--labelled", make_file("s.jsonl", SMALL), "--json", out)
+    assert code == 0
+    scores = json.loads(printed)
+    assert json.loads(out.read_text(encoding="utf-8")) == scores
+    assert list(scores) == SCORES
+    assert scores.pop("docs_per_second") > 0
+    # The repeat counts where its article went, the rejected line stands alone.
+    expected = cluster_scores(list("BPBBB"), ["b", "p", "b", "b", "alone"])
+    rounded = {name: round(value, 4) for name, value in expected.items()}
+    assert scores == rounded | {"repeats": 1, "rejected": 1}
+
+
+def test_scores_are_those_of_the_main_jobs_tables(command, detect, make_file, tmp_path):
+    text = "".join(HARD_PAIRS.read_text(encoding="utf-8").splitlines(keepends=True)[:16])
+    path = make_file("in/s.jsonl", text)
+    scores = json.loads(command("--labelled", path, "--batch")[1])
+    articles = detect(tmp_path / "out", "--input", path).rows("articles")
+    event_of = {row["url"]: row["event_id"] for row in articles}
+    records = [json.loads(line) for line in text.splitlines()]
+    expected = cluster_scores(
+        [item["label"] for item in records], [event_of[item["url"]] for item in records]
+    )
+    assert scores["docs"] == 16 > scores["pred_clusters"] > 1
+    assert {name: scores[name] for name in expected} == {
+        name: round(value, 4) for name, value in expected.items()
+    }
+
+
+def test_stream_of_one_document_is_scored(command, make_file):
+    path = make_file("s.jsonl", stream(record("a", "Old bridge closed", BRIDGE, "x")))
+    code, printed, _ = command("--labelled", path)
+    assert code == 0
+    assert json.loads(printed)["b3_F1"] == 1.0
+
+
+def test_repeat_of_a_rejected_article_stands_alone():
+    labels = {n: Labelled(str(n), "x") for n in (1, 2, 3, 4)}
+    assigned = [["f#L1", "bridge", "E"], ["f#L3", "mill", "M"]]
+    repeated = [["f#L2", "bridge"], ["f#L4", "lost"]]
+    predicted = module._predicted(labels, assigned, repeated)
+    assert (predicted[1], predicted[2], predicted[3]) == ("E", "E", "M")
+    assert predicted[4] not in ("E", "M")
+
+
+def test_lines_that_became_nothing_stand_apart():
+    labels = {n: Labelled(str(n), "x") for n in (1, 2)}
+    assert len(set(module._predicted(labels, [], []).values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "required: --labelled"),
+        (["--labelled", "none.jsonl"], 2, "cannot read none.jsonl: "),
+        (["--labelled", "LABELS", "--stream_it"], 2, "unknown flag or argument --stream_it"),
+        (["--labelled", "LABELS", "--window_days", "0"], 2, "argument --window_days: 0 is not"),
+        (["--labelled", "BAD"], 2, "line 1: a JSON object with id and label is needed"),
+        (["--labelled", "LABELS", "--model", "/no/model"], 1, "model /no/model does not exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_scored_is_one_line(command, make_file, arguments, code, words):
+    files = {"LABELS": make_file("s.jsonl", SMALL), "BAD": make_file("bad.jsonl", '{"id": 1}\n')}
+    found, printed, said = command(*(files.get(argument, argument) for argument in arguments))
+    assert (found, printed) == (code, "")
+    assert said.count("\n") == 1
+    assert said.startswith("newsevents: ")
+    assert words in said
+
+
+def test_model_that_fails_its_checksum_is_one_line(command, make_file, monkeypatch):
+    monkeypatch.setitem(model._OFFICIAL_SHA256, "tokenizer.json", "0" * 64)
+    code, _, said = command("--labelled", make_file("s.jsonl", SMALL))
+    assert (code, said.count("\n")) == (1, 1)
+    assert "SHA-256 should be 000" in said
+
+
+def test_scores_that_cannot_be_written_are_one_line(command, make_file, tmp_path):
+    path = make_file("s.jsonl", stream(record("a", "Old bridge closed", BRIDGE, "x")))
+    code, _, said = command("--labelled", path, "--json", tmp_path)
+    assert code == 1
+    assert f"newsevents: cannot write {tmp_path}: Is a directory\n" in said
+
+
+def test_shipped_stream_is_complete():
+    labels = read_labels(str(HARD_PAIRS))
+    assert len(labels) == 90
+    assert len({item.label for item in labels.values()}) == 37
