@@ -69,6 +69,7 @@ def _entry(key: str, url: str, pages: Path) -> Entry:
         guid="",
         feed_url="",
         source_name="",
+        source_url="",
         origin_publisher="",
         title="",
         summary="",

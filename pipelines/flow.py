@@ -19,6 +19,7 @@ from transforms import (
     WriteTable,
 )
 from transforms.embed.model import ModelFiles
+from transforms.read.files import portable
 
 MIB = 2**20
 
@@ -52,20 +53,21 @@ def compare(
     pipeline: beam.Pipeline, sources: Sources, settings: Settings, model: ModelFiles
 ) -> Compared:
     """Wire the stages from sources to compared articles."""
+    files, feeds = ([portable(source) for source in part] for part in sources)
     read = (
         pipeline
-        | "Sources" >> beam.Create([*sources.files, *sources.feeds]).with_output_types(str)
+        | "Sources" >> beam.Create([*files, *feeds]).with_output_types(str)
         | "Read"
         >> ReadDocuments(
             max_file_bytes=settings.max_file_mb * MIB,
             fetch_timeout_seconds=settings.fetch_timeout_seconds,
-            feeds=frozenset(sources.feeds),
+            feeds=frozenset(feeds),
         )
     )
     parsed = read.documents | "Parse" >> ParseEntries()
     identified = parsed.entries | "Identify" >> IdentifyEntries(settings.window_days)
     extracted = identified.identified | "Extract" >> ExtractArticles()
-    normalised = extracted.extractions | "Normalise" >> NormaliseArticles()
+    normalised = extracted.extractions | "Normalise" >> NormaliseArticles(as_of=settings.as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(settings.model, settings.max_tokens)
     compared = embedded | "Dedupe" >> CompareArticles(model.dim, settings.window_days)
     rejected = (

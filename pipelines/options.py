@@ -6,6 +6,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import NoReturn
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -41,6 +42,7 @@ class Settings:
     runner: str
     dry_run: bool
     beam_args: tuple[str, ...]  # flags that are not ours
+    as_of: datetime  # UTC: the time of the run, after which nothing can have been published
 
 
 def _positive_int(text: str) -> int:
@@ -162,7 +164,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
     """
     parsed, rest = build_parser().parse_known_args(argv)
     if not parsed.input and not parsed.feeds:
-        raise UsageError("nothing to read: give --input GLOB or --feeds FILE|URL")
+        stray = f"; {rest[0]} is no flag of this command" if rest else ""
+        raise UsageError(f"nothing to read: give --input GLOB or --feeds FILE|URL{stray}")
     return Settings(
         inputs=tuple(parsed.input),
         feeds=tuple(parsed.feeds),
@@ -178,6 +181,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         runner=parsed.runner,
         dry_run=parsed.dry_run,
         beam_args=tuple(rest),
+        as_of=datetime.now(timezone.utc),
     )
 
 

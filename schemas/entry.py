@@ -17,6 +17,7 @@ class Entry:
     guid: str  # the feed's or record's own id
     feed_url: str  # the feed this came from, secrets redacted; "" when it is not a feed
     source_name: str  # the feed's or site's own name
+    source_url: str  # home of the source: the feed's link or the sender's domain as https://domain/
     origin_publisher: str  # whom an aggregator names as the origin (RSS <source>)
     title: str  # plain text, one line
     summary: str  # html or plain text, as given

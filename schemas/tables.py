@@ -128,7 +128,10 @@ ARTICLES = Table(
         _text("canonical_url", "Address after the versioned canonical rules; for a file its URI."),
         _text("source_name", "Name of the feed or site, if known.", nullable=True),
         _text("domain", "Host without www., if known.", nullable=True),
-        _text("publisher_family", "Registered domain that stands for the publisher; or unknown."),
+        _text(
+            "publisher_family",
+            "Registered domain of its address, feed or sender; else the source; or unknown.",
+        ),
         _text("origin_publisher", "Publisher an aggregator names as origin.", nullable=True),
         _text("feed_url", "Feed it came from, secrets redacted.", nullable=True),
         _text(
@@ -142,7 +145,12 @@ ARTICLES = Table(
         _text("language", "ISO 639-1 code, or und when not certain."),
         _share("language_confidence", "Probability of the language, 0 to 1."),
         _count("word_count", "Words of the body."),
-        _time("published_at", "When the publisher says it appeared.", nullable=True),
+        _time(
+            "published_at",
+            "When the publisher says it appeared; for a dropped file without any date the time of "
+            "the file (published_at_source file_mtime), which decides nothing.",
+            nullable=True,
+        ),
         _text(
             "published_at_source",
             "Where that date was found: feed, sitemap, html_meta, json_ld, json, eml, url, text, "
@@ -150,7 +158,11 @@ ARTICLES = Table(
         ),
         _text("published_at_precision", "second, minute, day or none."),
         _text("published_at_flag", "ok, future, too_old, tz_unknown, missing or unparsable."),
-        _time("first_seen_at", "When this system first had it; for a file its modification time."),
+        _time(
+            "first_seen_at",
+            "When this system first had it; for a file its modification time, but never after the "
+            "run nor before its publication.",
+        ),
         _time("event_time", "published_at when it can be trusted, else first_seen_at."),
         _text("extraction_method", "How the text was found."),
         _text("access_state", "open, paywall, consent_wall, feed_only or unknown."),
@@ -204,8 +216,8 @@ EVENTS = Table(
             fields=(_text("code", "ISO 639-1."), _count("count", "Articles.")),
         ),
         _time("first_published_at", "Earliest trusted publication time.", nullable=True),
-        _time("first_seen_at", "Earliest event time of its articles."),
-        _time("last_seen_at", "Latest event time of its articles."),
+        _time("first_seen_at", "Earliest event time of its dated articles."),
+        _time("last_seen_at", "Latest event time of its dated articles."),
         _time("updated_at", "Event time of the change this revision records."),
         _count("article_count", "Articles, copies included."),
         _count("unique_article_count", "Articles that are not copies."),

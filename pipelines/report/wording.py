@@ -72,9 +72,9 @@ _CHANGES = {
 }
 # What each term of the breaking score measures; a term we do not know is shown by its code.
 _REASONS = {
-    "families_60m": "independent publishers within 60 minutes",
+    "independent_families_60m": "publishers with a text of their own within 60 minutes",
+    "families_60m": "publishers within 60 minutes",
     "articles_60m": "articles within 60 minutes",
-    "unique_articles_60m": "articles within 60 minutes that are not copies",
     "age_hours": "hours since the first report",
     "novelty": "difference from earlier events, 0 to 1",
     "acceleration": "articles of the last 15 minutes against the quarters before",

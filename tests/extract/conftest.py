@@ -19,6 +19,7 @@ def make_identified():
             "guid": "",
             "feed_url": "",
             "source_name": "",
+            "source_url": "",
             "origin_publisher": "",
             "title": "",
             "summary": "",

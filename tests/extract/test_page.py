@@ -138,3 +138,11 @@ def test_the_canonical_link_is_an_absolute_web_address(head, link):
 def test_a_page_without_text_yields_none_or_empty(html):
     page = read_page(html, URL, RECEIVED_AT)
     assert page is None or page.body == ""
+
+
+@pytest.mark.parametrize("year", [1980, 2026, 9999])
+def test_a_written_date_is_read_whatever_the_time_of_receipt(year):
+    html = page_of("<meta name='created' content='2026-03-01'>")
+    received_at = datetime(year, 12, 31, 23, 59, tzinfo=timezone.utc)
+    page = read_page(html, "file:///in/a.html", received_at)
+    assert (page.published, page.published_source) == ("2026-03-01", "html_meta")

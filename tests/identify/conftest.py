@@ -16,6 +16,7 @@ _ENTRY = Entry(
     guid="1",
     feed_url="https://news.example/feed",
     source_name="The Example",
+    source_url="",
     origin_publisher="",
     title="Old bridge closed",
     summary="The old bridge over the mill stream is closed since noon.",

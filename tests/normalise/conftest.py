@@ -32,6 +32,7 @@ def make_extraction():
             "guid": "",
             "feed_url": "https://town.example/feed",
             "source_name": "Town Post",
+            "source_url": "",
             "origin_publisher": "",
             "title": "",
             "summary": "",

@@ -27,8 +27,21 @@ def at(text):
         ("Tuesday", (None, "feed", "none", "unparsable")),
     ],
 )
-def test_a_declared_date_decides_also_when_it_is_bad(written, expected):
-    assert publication_date(written, "feed", NOW, DATED_BODY, DATED_URL) == expected
+def test_a_declared_date_is_judged_and_never_replaced_by_the_present(written, expected):
+    assert publication_date(written, "feed", NOW, "No date.", "https://t.example/a") == expected
+
+
+@pytest.mark.parametrize("written", ["0001-01-01", "2031-01-01", "Tuesday"])
+def test_a_bad_declared_date_gives_way_to_the_dateline_and_the_address(written):
+    told = publication_date(written, "json_ld", NOW, DATED_BODY, DATED_URL)
+    assert told == (at("2014-06-12"), "text", "day", "ok")
+    dated = publication_date(written, "json_ld", NOW, "No date.", DATED_URL)
+    assert dated == (at("2014-06-11"), "url", "day", "ok")
+
+
+def test_a_good_declared_date_beats_dateline_and_address():
+    found = publication_date("2026-03-01", "feed", NOW, DATED_BODY, DATED_URL)
+    assert found.source == "feed"
 
 
 @pytest.mark.parametrize(
@@ -76,3 +89,37 @@ HOUR_AGO, WEEK_AGO = NOW - timedelta(hours=1), NOW - timedelta(days=7)
 def test_an_article_counts_at_a_time_that_can_be_trusted(published, bounded, from_file, expected):
     found = event_time(PublicationDate(*published), NOW, bounded=bounded, from_file=from_file)
     assert found == expected
+
+
+RUN = NOW + timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("written", "body", "url", "expected"),
+    [
+        ("2026-03-20T10:00:00Z", "", "", (at("2026-03-20 10:00"), "feed", "second", "ok")),
+        ("2026-04-01T12:00:01Z", "", "", (None, "feed", "none", "future")),
+        ("", "20 March 2026\n\nText.", "", (at("2026-03-20"), "text", "day", "ok")),
+        ("", "", "https://a.example/2026/03/20/b", (at("2026-03-20"), "url", "day", "ok")),
+        ("", "2 April 2026\n\nText.", "", (NOW, "file_mtime", "second", "ok")),
+    ],
+    ids=["declared", "declared later", "dateline", "address", "dateline later"],
+)
+def test_a_bound_stands_in_for_the_time_of_receipt(written, body, url, expected):
+    found = publication_date(written, "feed", NOW, body, url, is_local_file=True, latest=RUN)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("modified_at", "latest", "flag"),
+    [
+        (at("1980-01-01"), None, "too_old"),
+        (at("1980-01-01"), NOW, "too_old"),
+        (NOW + timedelta(seconds=1), NOW, "future"),
+        (NOW, NOW, "ok"),
+    ],
+)
+def test_a_modification_time_is_judged_like_any_date(modified_at, latest, flag):
+    found = publication_date("", "", modified_at, is_local_file=True, latest=latest)
+    assert (found.source, found.flag) == ("file_mtime", flag)
+    assert found.at == (modified_at if flag == "ok" else None)

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from transforms.normalise.publisher import domain_of, publisher_family
+from transforms.normalise.publisher import domain_of, publisher_address, publisher_family
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def test_the_domain_is_the_host_without_www(url, domain):
         ("", "The Columbus Dispatch", "", "the columbus dispatch"),
         ("", " ABC — News ", "", "abc news"),
         ("", "", "", "unknown"),
+        ("", "Gmail.com", "", "unknown"),
         ("", "…", "", "unknown"),
     ],
 )
@@ -58,3 +59,20 @@ def test_no_suffix_list_is_fetched(monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert publisher_family("never-seen-before.town.example.co.uk", "") == "example.co.uk"
+
+
+@pytest.mark.parametrize(
+    ("own_url", "source_url", "feed_url", "address"),
+    [
+        ("https://a.example/1", "https://b.example/", "https://c.example/f", "https://a.example/1"),
+        ("file:///a.eml", "https://b.example/", "https://c.example/f", "https://b.example/"),
+        ("", "", "https://c.example/f", "https://c.example/f"),
+        ("", "", "file:///f.xml", ""),
+        ("file:///a.eml", "https://gmail.com/", "", ""),
+        ("file:///a.eml", "https://substack.com/", "", ""),
+        ("", "https://medium.com/@ann", "", "https://medium.com/@ann"),
+        ("", "https://ann.substack.com/", "", "https://ann.substack.com/"),
+    ],
+)
+def test_the_nearest_address_tells_the_publisher(own_url, source_url, feed_url, address):
+    assert publisher_address(own_url, source_url, feed_url) == address

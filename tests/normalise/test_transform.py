@@ -1,3 +1,5 @@
+from datetime import datetime, timezone
+
 import apache_beam as beam
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
@@ -34,9 +36,19 @@ def test_a_library_that_gives_up_makes_one_dead_letter(make_extraction, monkeypa
         raise OverflowError("too far")
 
     monkeypatch.setattr(transform, "normalise_article", give_up)
-    do_fn = transform._NormaliseDoFn(True, transform.Shared())
+    do_fn = transform._NormaliseDoFn(True, None, transform.Shared())
     do_fn.setup()
     outputs = list(do_fn.process(make_extraction(key="a")))
     assert [(one.tag, one.value.reason, one.value.error) for one in outputs] == [
         ("rejected", "parse_failed", "OverflowError: too far")
     ]
+
+
+def test_the_time_of_the_run_is_an_argument(make_extraction):
+    dated = {"published": "2026-03-05T10:00:00Z", "published_source": "json_ld"}
+    page = make_extraction(key="file:///in/a.html", input_kind="html", feed_url="", **dated)
+    as_of = datetime(2026, 3, 6, tzinfo=timezone.utc)
+    with Pipeline(runner="FnApiRunner") as pipeline:
+        normalised = pipeline | beam.Create([page]) | NormaliseArticles(as_of=as_of)
+        flags = normalised.articles | beam.Map(lambda one: one.published_at_flag)
+        assert_that(flags, equal_to(["ok"]))

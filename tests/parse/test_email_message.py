@@ -60,6 +60,22 @@ def test_the_sender_gives_names_but_no_address(sender, source_name, authors, par
     assert (entry.source_name, entry.authors) == (source_name, authors)
 
 
+@pytest.mark.parametrize(
+    ("sender", "source_url"),
+    [
+        ("Desk <news@Paper.example>", "https://paper.example/"),
+        ("Ann <ann@gmail.com>", "https://gmail.com/"),
+        ("Desk", ""),
+        ("ann@localhost", ""),
+        ("ann@paper.example/x?y", ""),
+        ("", ""),
+    ],
+)
+def test_the_senders_domain_is_the_home_of_the_source(sender, source_url, parse):
+    (entry,) = parse(f"Subject: S\nFrom: {sender}\n\nx").entries
+    assert entry.source_url == source_url
+
+
 def test_a_part_in_an_undeclared_character_set_is_still_read(parse):
     body = "Мост через реку открыт после двух лет строительства".encode("cp1251")
     (entry,) = parse(b"Subject: S\nContent-Type: text/plain; charset=no-such\n\n" + body).entries

@@ -81,11 +81,38 @@ def test_many_entity_declarations_are_refused(make_document, rss):
     assert caught.value.reason == "entity_declarations"
 
 
-def test_a_doctype_hidden_behind_a_comment_with_a_tag_declares_nothing(make_document, rss):
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<!ENTITY a "b"><!ENTITY x "&a;&a;">',
+        '<!ENTITY x SYSTEM "file:///etc/passwd">',
+        '<!ENTITY x PUBLIC "-//X//EN" "http://a.example/x">',
+        f'<!ENTITY x "{"long " * 50}">',
+    ],
+    ids=["nested", "file", "public", "long"],
+)
+def test_an_entity_that_is_not_plain_text_is_refused_where_it_is_used(declared, make_document, rss):
+    doctype = f"<!DOCTYPE rss [{declared}]>"
+    with pytest.raises(RejectError) as caught:
+        parse_feed(make_document(doctype + rss(ITEM.format("<author>&x;</author>")), "feed"))
+    assert caught.value.reason == "entity_declarations"
+    harmless = ITEM.format("<description><![CDATA[&x;]]> &a; &nbsp;</description><!-- &x; -->")
+    assert parse_feed(make_document(doctype + rss(harmless), "feed")).entries
+
+
+def test_a_declared_name_that_html_knows_is_harmless(make_document, rss):
+    doctype = '<!DOCTYPE rss [<!ENTITY rsquo "&#8217;">]>'
+    item = ITEM.format("<description>It&rsquo;s late</description>")
+    (entry,) = parse_feed(make_document(doctype + rss(item), "feed")).entries
+    assert entry.content == "It\u2019s late"
+
+
+def test_a_doctype_hidden_behind_a_comment_with_a_tag_is_found(make_document, rss):
     doctype = '<!-- <a> --><!DOCTYPE rss [<!ENTITY a "b"><!ENTITY c "&a;&a;">]>'
     content = doctype + rss(ITEM.format("<description>&c;</description>"))
-    (entry,) = parse_feed(make_document(content, "feed")).entries
-    assert entry.content == "&c;"
+    with pytest.raises(RejectError) as caught:
+        parse_feed(make_document(content, "feed"))
+    assert caught.value.reason == "entity_declarations"
 
 
 def test_an_oversized_feed_is_refused(make_document):
@@ -178,3 +205,17 @@ def test_a_feed_inside_a_page_is_found(make_document):
     found = parse_feed(make_document(f"<html><body>{feed}</body></html>", "feed"))
     assert [entry.input_kind for entry in found.entries] == ["atom"]
     assert found.losses == ()
+
+
+@pytest.mark.parametrize(
+    ("link", "source_url"),
+    [
+        ("<link>https://a.example/?token=S1</link>", "https://a.example/?token=REDACTED"),
+        ("<link>mailto:a@a.example</link>", ""),
+        ("", ""),
+    ],
+)
+def test_the_feeds_own_link_is_the_home_of_the_source(link, source_url, make_document, rss):
+    content = rss(f"{link}<item><title>A</title></item>")
+    (entry,) = parse_feed(make_document(content, "feed", url="https://f.example/f")).entries
+    assert entry.source_url == source_url

@@ -43,3 +43,28 @@ def test_a_number_as_id_is_no_link(make_document):
     )
     (entry,) = parse_json_feed(make_document(content, "json_feed")).entries
     assert entry.url == "file:///in/item#!5"
+
+
+@pytest.mark.parametrize(
+    ("home", "source_url"),
+    [
+        ("https://a.example/?apikey=S1", "https://a.example/?apikey=REDACTED"),
+        ("file:///a", ""),
+        (None, ""),
+    ],
+)
+def test_the_home_page_is_the_home_of_the_source(home, source_url, make_document):
+    content = json.dumps({"home_page_url": home, "items": [{"title": "A"}]})
+    (entry,) = parse_json_feed(make_document(content, "json_feed")).entries
+    assert entry.source_url == source_url
+
+
+def test_keys_hold_no_secrets_but_tell_items_apart(make_document):
+    items = [{"id": f"https://a.example/i?token=S{number}"} for number in (1, 2)]
+    content = json.dumps({"items": [{"title": "A", **items[0]}, items[1]]})
+    found = parse_json_feed(make_document(content, "json_feed"))
+    keys = [found.entries[0].key, found.losses[0].key]
+    assert all(key.startswith("file:///in/item#https://a.example/i?token=RED") for key in keys)
+    assert not any("S1" in key or "S2" in key for key in keys)
+    assert keys[0] != keys[1]
+    assert found.entries[0].guid == items[0]["id"]

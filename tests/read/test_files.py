@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 
 from transforms._shared.rejects import RejectError
-from transforms.read.files import file_uri, local_path, match, open_file
+from transforms.read.files import file_uri, local_path, match, modified, open_file, portable
 
 
 @pytest.fixture
@@ -70,6 +70,69 @@ def test_paths_and_uris_name_each_other(folder):
     assert local_path(file_uri(path)) == path
     assert local_path("relative/a%20b.txt") == "relative/a%20b.txt"
     assert local_path("file://server/share") == "file://server/share"
+
+
+def test_only_a_name_that_is_not_utf8_needs_to_be_encoded_to_travel(folder):
+    bad = os.fsdecode(os.fsencode(folder) + b"/F\xe4hre 1%.txt")
+    assert portable(bad) == folder.as_uri() + "/F%E4hre%201%25.txt"
+    assert local_path(portable(bad)) == bad
+    assert portable(portable(bad)) == portable(bad)
+    for source in (str(folder / "Fähre 1%.txt"), "relative.txt", "http://one.example/ä"):
+        assert portable(source) == source
+
+
+def test_an_error_about_a_name_that_is_not_utf8_can_be_stored(folder):
+    with pytest.raises(RejectError) as caught, open_file(str(folder / "gone\udcff"), 9):
+        pass
+    assert r"gone\udcff" in caught.value.message.encode().decode()
+
+
+def test_links_add_no_file_and_loops_end(folder):
+    (folder / "deep" / "loop").symlink_to("..")
+    (folder / "deep" / "self").symlink_to(".")
+    (folder / "alias").symlink_to("deep")
+    (folder / "0.txt").symlink_to("b.txt")
+    real = ["a.txt", "b.txt", "deep/c.txt", "deep/d.html", "odd[1].txt"]
+    assert names(folder, "**") == real
+    assert names(folder, "**/**") == real
+    assert names(folder, "**/*.html") == ["deep/d.html"]
+    assert names(folder, "*/*.html", "*/*/*/*.html") == ["deep/d.html"]
+    assert names(folder, "alias/*.html") == ["alias/d.html"]
+    assert names(folder, "alias/**/c.txt") == ["alias/c.txt"]
+    assert names(folder, "0.txt") == ["0.txt"]
+
+
+def test_a_folder_that_only_a_link_leads_to_is_looked_into(folder):
+    (folder / "deep" / "inner").mkdir()
+    (folder / "deep" / "inner" / "e.txt").write_text("The ferry is late.")
+    (folder / "base").mkdir()
+    (folder / "base" / "link").symlink_to(folder / "deep")
+    assert names(folder, "base/**/*.txt") == ["base/link/c.txt", "base/link/inner/e.txt"]
+
+
+def test_broken_links_are_listed_each(folder):
+    (folder / "one").symlink_to("gone")
+    (folder / "two").symlink_to("gone")
+    (folder / "three").symlink_to("three")
+    (folder / "up").symlink_to(".")
+    assert names(folder, "[otu]*", "up/t*") == ["odd[1].txt", "one", "three", "two"]
+
+
+def test_hidden_names_and_relative_patterns_work_as_in_glob(folder, monkeypatch):
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "f.txt").write_text("The ferry is late.")
+    monkeypatch.chdir(folder)
+    assert match(["**/c.txt"]) == ["deep/c.txt"]
+    assert match(["**"]) == ["a.txt", "b.txt", "deep/c.txt", "deep/d.html", "odd[1].txt"]
+    assert match([".hidden/**"]) == [".hidden/f.txt"]
+
+
+def test_a_broken_link_is_dated_by_itself_and_nothing_by_1970(folder):
+    (folder / "dangling").symlink_to(folder / "gone")
+    os.utime(folder / "dangling", (1, 1_714_564_800), follow_symlinks=False)
+    assert modified(str(folder / "dangling")) == datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+    for path in (str(folder / "gone"), "a\0"):
+        assert modified(path) == datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def test_a_file_comes_with_its_modification_time_in_utc(folder):

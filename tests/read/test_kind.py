@@ -98,7 +98,30 @@ LINES = '{"title": "One"}\n{"title": "Two"}\n'
         pytest.param("{Harbour} The ferry is late.\nMore.", "text", id="text-with-brace"),
         pytest.param('{"quoted"} said the captain', "text", id="text-with-quoted-brace"),
         pytest.param("[1] The ferry is late.", "text", id="text-with-footnote"),
-        pytest.param("[" * 5000, "text", id="deep-brackets"),
+        pytest.param("[1, 2] The ferry is late.", "text", id="text-with-two-footnotes"),
+        pytest.param("[10,000 came] The ferry is late.", "text", id="text-with-bracketed-number"),
+        pytest.param("[2024-05-01] The ferry is late.", "text", id="text-with-date"),
+        pytest.param("[Update] The ferry is late.", "text", id="text-with-bracketed-word"),
+        pytest.param("[[Harbour|Port]] ferry", "text", id="text-with-wiki-link"),
+        pytest.param('["Quoted"] said the captain', "text", id="text-with-quoted-brackets"),
+        pytest.param("{not json", "text", id="text-with-open-brace"),
+        pytest.param("[" * 200_000, "json", id="json-nested-too-deeply"),
+        pytest.param('[1,2,{"title":"t","text":"x"}', "json", id="json-array-cut-off"),
+        pytest.param("[" * 100_000 + "]" * 99_999, "json", id="json-nested-unclosed"),
+        pytest.param("[] The ferry is late.", "text", id="text-with-box"),
+        pytest.param("[[1, 2], [3", "json", id="json-arrays-cut-off"),
+        pytest.param('["One", "Tw', "json", id="json-strings-cut-off"),
+        pytest.param('["One' + "x" * 2000, "json", id="json-long-string-cut-off"),
+        pytest.param("[1, 2.5e3", "json", id="json-numbers-cut-off"),
+        pytest.param('{"title', "json", id="json-cut-off-in-its-first-name"),
+        pytest.param(
+            '{"title": "One"}\n{bad\n{bad2\n{bad3\n{"title": "Two"}\n',
+            "jsonl",
+            id="json-lines-mostly-broken",
+        ),
+        pytest.param(
+            '{"title": "One"}\n' + "junk\n" * 99 + LINES, "jsonl", id="json-lines-after-much-junk"
+        ),
         pytest.param("Code:\n{\n  x\n}\nends", "text", id="text-with-code"),
         pytest.param("The ferry is late.", "text", id="text"),
         pytest.param(" \n\t\r\n", "empty", id="white-space"),
@@ -208,5 +231,10 @@ _BEGINNINGS = st.sampled_from(
 @example(b"{", b'"a":' * 50_000, True, "")
 @example(b"{", b'"a":{' * 50_000, True, "")
 @example(b"\n" * 50_000, b"x", True, "")
+@example(b"[", b" 1 ," * 50_000, True, "")
+@example(b"[", b"[ " * 50_000, True, "")
+@example(b"[", b" " * 50_000, True, "")
+@example(b"[", b"1" * 50_000, True, "")
+@example(b'["', b"\\\\" * 50_000, True, "")
 def test_any_bytes_get_some_kind(beginning, rest, complete, content_type):
     assert recognise(beginning + rest, content_type, complete=complete) in _KINDS

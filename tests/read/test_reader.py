@@ -14,6 +14,7 @@ from transforms.read.reader import Reader
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 MORNING = datetime(2024, 5, 1, 8, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 RSS = b"<rss><channel><title>Harbour news</title></channel></rss>"
 PAGE = b"<!DOCTYPE html><html><body>503 Service Unavailable</body></html>"
 OPML = (
@@ -98,14 +99,47 @@ def test_a_bad_file_is_one_dead_letter_dated_by_the_file(write, content, reason)
     (refused,) = read(path, max_file_bytes=1000)
     assert (refused.stage, refused.key, refused.reason) == ("read", path.as_uri(), reason)
     assert refused.error
-    if reason != "too_large":
-        assert refused.first_failed_at == MORNING
+    assert refused.first_failed_at == MORNING
 
 
 def test_a_file_that_vanished_is_one_dead_letter(tmp_path):
     (refused,) = read(tmp_path / "gone.txt")
     assert (refused.reason, refused.replayable) == ("unreadable", True)
-    assert (refused.key, refused.first_failed_at) == ((tmp_path / "gone.txt").as_uri(), NOON)
+    assert (refused.key, refused.first_failed_at) == ((tmp_path / "gone.txt").as_uri(), EPOCH)
+
+
+def never():
+    raise AssertionError("the clock is for answers, files have a time of their own")
+
+
+def test_what_cannot_be_read_is_dated_by_its_own_modification(tmp_path, write):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dangling").symlink_to("gone")
+    write(b"x" * 9, "long")
+    reader = Reader(FakeFetcher({}), never, Limits(max_file_bytes=8))
+    for name, reason in (("pipe", "not_a_file"), ("dangling", "unreadable"), ("long", "too_large")):
+        path = tmp_path / name
+        os.utime(path, (1, MORNING.timestamp()), follow_symlinks=False)
+        (refused,) = reader.read(str(path))
+        assert (refused.reason, refused.first_failed_at) == (reason, MORNING)
+
+
+def test_a_name_that_is_not_utf8_is_read(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff\xfename.txt")
+    with open(path, "w") as file:
+        file.write("The ferry is late.")
+    (document,) = read(path)
+    assert document.key == document.url == tmp_path.as_uri() + "/bad%FF%FEname.txt"
+    assert read(document.key) == [document]
+    (refused,) = read(document.key, max_file_bytes=1)
+    assert refused.error.encode()
+
+
+def test_broken_lines_cost_themselves_only(write):
+    path = write(b'{"title": "One"}\n{bad\n{bad2\n{bad3\n{"title": "Two"}\n')
+    items = read(path)
+    broken = [isinstance(item, Rejected) and item.reason == "broken_json" for item in items]
+    assert broken == [False, True, True, True, False]
 
 
 @pytest.mark.parametrize("content", [PAGE, b"Not found", b'{"error": 404}', b"{}\n{}\n"])

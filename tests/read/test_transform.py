@@ -1,3 +1,4 @@
+import os
 from collections import Counter
 
 import apache_beam as beam
@@ -5,10 +6,14 @@ import pytest
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
+from pipelines.flow import Sources, compare
+from pipelines.options import parse_settings
 from schemas import Document
 from transforms._shared.records import register_record_coders
 from transforms._shared.rejects import RejectError
+from transforms.embed.model import resolve_model
 from transforms.read.fetch import Fetched
+from transforms.read.files import portable
 from transforms.read.transform import ReadDocuments
 
 RSS = b"<rss><channel><title>Harbour news</title></channel></rss>"
@@ -113,6 +118,31 @@ def test_the_bounds_reach_the_reader(tmp_path, server):
                 ]
             ),
         )
+
+
+def test_a_feed_whose_name_is_not_utf8_is_still_known_as_one(tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/page\xff")
+    with open(path, "w") as file:
+        file.write("<html><body>503</body></html>")
+    source = portable(path)
+    with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
+        sources = pipeline | beam.Create([source]).with_output_types(str)
+        read = sources | ReadDocuments(fetcher=OneFeed(), feeds=frozenset([source]))
+        assert_that(
+            read.rejected | beam.Map(lambda refused: (refused.key, refused.reason)),
+            equal_to([(f"{tmp_path.as_uri()}/page%FF", "not_a_feed")]),
+        )
+
+
+def test_the_flow_carries_names_that_are_not_utf8():
+    settings = parse_settings(["--input", "unused", "--output", "unused"])
+    pipeline = test_pipeline.TestPipeline(runner="FnApiRunner")
+    sources = Sources(("/in/plain é.txt", "/in/bad\udcff.txt"), ("/in/feed\udcff",))
+    compare(pipeline, sources, settings, resolve_model(settings.model))
+    steps = {step.full_label: step.transform for step in pipeline.transforms_stack[0].parts}
+    carried = ["/in/plain é.txt", "file:///in/bad%FF.txt", "file:///in/feed%FF"]
+    assert list(steps["Sources"].values) == carried
+    assert steps["Read"].feeds == {"file:///in/feed%FF"}
 
 
 def test_wrong_input_fails_before_the_run():

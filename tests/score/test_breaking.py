@@ -21,23 +21,23 @@ BURST = reports((0, "a"), (12, "b"), (20, "c"), (31, "d"))
 def test_an_event_breaks_with_its_third_family_within_the_hour():
     found = follow(BURST, novelty=0.8, as_of=at(31))
     assert (found.state, found.since) == ("breaking", at(20))
-    assert {r.code: r.value for r in found.reasons}["families_60m"] == 3.0
+    assert {r.code: r.value for r in found.reasons}["independent_families_60m"] == 3.0
 
 
 @pytest.mark.parametrize(
     ("mentions", "novelty", "failed"),
     [
         pytest.param(
-            reports((0, "a"), (30, "b"), (80, "c"), (130, "d")), 0.8, "families_60m",
+            reports((0, "a"), (30, "b"), (80, "c"), (130, "d")), 0.8, "independent_families_60m",
             id="three families, but never within an hour",
         ),
         pytest.param(
-            reports((0, "a"), (5, "a"), (9, "a"), (12, "a")), 0.8, "families_60m",
+            reports((0, "a"), (5, "a"), (9, "a"), (12, "a")), 0.8, "independent_families_60m",
             id="one family under many feeds",
         ),
         pytest.param(
             reports((0, "a")) + reports((5, "b"), (9, "c"), (12, "d"), unique=False), 0.8,
-            "unique_articles_60m", id="a wire story copied by others",
+            "independent_families_60m", id="a wire story copied by others",
         ),
         pytest.param(
             reports((0, "a"), (600, "b"), (605, "c"), (610, "d")), 0.8, "age_hours",
@@ -45,8 +45,8 @@ def test_an_event_breaks_with_its_third_family_within_the_hour():
         ),
         pytest.param(BURST, 0.1, "novelty", id="more of the same story"),
         pytest.param(
-            reports((0, "unknown"), (1, "unknown"), (2, "unknown")), 0.8, "families_60m",
-            id="files of unknown origin",
+            reports((0, "unknown"), (1, "unknown"), (2, "unknown")), 0.8,
+            "independent_families_60m", id="files of unknown origin",
         ),
     ],
 )  # fmt: skip
@@ -60,7 +60,7 @@ def test_what_does_not_break(mentions, novelty, failed):
 def test_day_precise_dates_never_break():
     found = follow(reports((0, "a"), (0, "b"), (0, "c"), precise=False), 0.8, as_of=at(0))
     assert (found.state, found.since) == ("none", None)
-    assert len(found.reasons) == 6
+    assert len(found.reasons) == 5
 
 
 @pytest.mark.parametrize(

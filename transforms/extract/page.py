@@ -3,7 +3,7 @@
 import logging
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,9 @@ from transforms.extract.paragraphs import collapse, join_paragraphs
 MIN_BODY_CHARS = 250  # trafilatura's own idea of a text worth trusting; less is tried again
 _OPEN_CHARS = 500  # a body this long was not withheld
 _WALL_CHARS = 1_500  # a consent wall is short; a story about consent walls is not
+# Outside of these a time of receipt is a default value or a clock set wrong.
+_EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)
+_LATEST = datetime(2100, 1, 1, tzinfo=timezone.utc)
 _TABLE_RULE = re.compile(r"[|\s:-]+")
 _CONSENT_TITLE = re.compile(
     r"before you continue|privacy (?:settings|preferences|consent)|cookie consent|your privacy"
@@ -69,7 +72,8 @@ def read_page(html: str, url: str, received_at: datetime) -> PageArticle | None:
     Args:
         html: the whole page.
         url: its address; only resolves links and dates in it, nothing is fetched.
-        received_at: when the page was got: the library's heuristics accept no later date.
+        received_at: when the page was got: the library's heuristics accept no later date, unless
+            it is before 1990 (the modification time of an unpacked archive).
     """
     tree = load_html(html.replace("\x00", "").encode("utf-8", "replace").decode("utf-8"))
     if tree is None:
@@ -113,9 +117,16 @@ def _extract(tree: Any, url: str, received_at: datetime, *, precise: bool) -> An
             "original_date": True,
             "extensive_search": False,
             # Without this the library compares with today, and an old page would change.
-            "max_date": (received_at + timedelta(days=1)).strftime("%Y-%m-%d"),
+            "max_date": _max_date(received_at),
         },
     )
+
+
+def _max_date(received_at: datetime) -> str:
+    """Return the last day a page may name as its own; normalise judges it again."""
+    is_believable = _EARLIEST <= received_at <= _LATEST
+    latest = received_at + timedelta(days=1) if is_believable else _LATEST
+    return latest.strftime("%Y-%m-%d")
 
 
 def _text_of(document: Any) -> str:

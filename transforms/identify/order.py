@@ -24,5 +24,4 @@ def _published(entry: Entry) -> datetime | None:
         at = datetime.fromisoformat(entry.published)
     except ValueError:
         return None
-    at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
-    return at if at <= entry.received_at else None
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)

@@ -1,14 +1,16 @@
 """One extraction as a row of the articles table."""
 
+from datetime import datetime
 from typing import Protocol
 
 from schemas import Article, Entry, Extraction
 from schemas.ids import is_web_url
+from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
 from transforms._shared.urls import canonical_url
-from transforms.normalise.dates import event_time, publication_date
+from transforms.normalise.dates import MAX_CLOCK_SKEW, event_time, publication_date
 from transforms.normalise.language import Language
-from transforms.normalise.publisher import domain_of, publisher_family
+from transforms.normalise.publisher import domain_of, publisher_address, publisher_family
 from transforms.normalise.text import (
     clean_line,
     clean_text,
@@ -25,7 +27,11 @@ class DetectsLanguage(Protocol):
 
 
 def normalise_article(
-    extraction: Extraction, languages: DetectsLanguage, *, bounded: bool
+    extraction: Extraction,
+    languages: DetectsLanguage,
+    *,
+    bounded: bool,
+    as_of: datetime | None = None,
 ) -> Article:
     """Bring an extraction into the form that all later stages compare.
 
@@ -33,6 +39,8 @@ def normalise_article(
         extraction: text and declarations as found.
         languages: tells the language of a text.
         bounded: the run reads stored input, see ``event_time``.
+        as_of: the time of the run, which bounds the dates of what was not fetched by it; None
+            bounds them by the time each item says it was received.
 
     Raises:
         RejectError: ``no_text``, when nothing readable is left of the title.
@@ -42,7 +50,8 @@ def normalise_article(
     address = _canonical_address(extraction)
     origin = clean_line(entry.origin_publisher)
     source_name = clean_line(entry.source_name) or clean_line(extraction.site_name)
-    domain = domain_of(address)
+    home = _publisher_address(entry, address)
+    domain = domain_of(home)
     title = strip_site_name(
         clean_line(extraction.title),
         (source_name, clean_line(extraction.site_name), origin, domain),
@@ -62,19 +71,21 @@ def normalise_article(
         body,
         address,
         is_local_file=_is_local(entry.url) and entry.input_kind in _FILE_KINDS,
+        latest=_latest(entry, as_of),
     )
-    counted_at = event_time(
-        published, entry.received_at, bounded=bounded, from_file=_comes_from_file(entry)
-    )
+    first_seen_at = _first_seen_at(entry, published.at, as_of)
+    is_undated = _comes_from_file(entry) or (_is_crawled(entry) and first_seen_at == as_of)
+    counted_at = event_time(published, first_seen_at, bounded=bounded, from_file=is_undated)
+    image_url = extraction.image_url.strip()
     return Article(
         key=entry.key,
         article_id=identified.article_id,
         revision=identified.revision,
-        url=entry.url,
-        canonical_url=address,
+        url=_redacted(entry.url),
+        canonical_url=_redacted(address),
         source_name=source_name,
         domain=domain,
-        publisher_family=publisher_family(domain, origin or source_name, address),
+        publisher_family=publisher_family(domain, origin or source_name, home),
         origin_publisher=origin,
         feed_url=entry.feed_url,
         input_kind=entry.input_kind,
@@ -85,7 +96,7 @@ def normalise_article(
         authors=tuple(
             dict.fromkeys(name for raw in extraction.authors if (name := clean_line(raw)))
         ),
-        image_url=extraction.image_url.strip() if is_web_url(extraction.image_url.strip()) else "",
+        image_url=redact_url(image_url) if is_web_url(image_url) else "",
         language=language.code,
         language_confidence=language.confidence,
         word_count=word_count(body),
@@ -93,7 +104,7 @@ def normalise_article(
         published_at_source=published.source,
         published_at_precision=published.precision,
         published_at_flag=published.flag,
-        first_seen_at=entry.received_at,
+        first_seen_at=first_seen_at,
         event_time=counted_at.at,
         time_known=counted_at.is_known,
         extraction_method=extraction.method,
@@ -108,6 +119,50 @@ def _canonical_address(extraction: Extraction) -> str:
     if not is_web_url(address) and is_web_url(extraction.canonical_link):
         return canonical_url(extraction.canonical_link)
     return address
+
+
+def _publisher_address(entry: Entry, address: str) -> str:
+    """Return the web address that tells who published an entry; "" when only a name does."""
+    is_inside_feed = bool(entry.feed_url) and entry.url.startswith(f"{entry.feed_url}#")
+    own_url = "" if is_inside_feed else address
+    if not domain_of(own_url) and entry.origin_publisher:
+        return ""  # the feed it came in only passes it on
+    return publisher_address(own_url, entry.source_url, entry.feed_url)
+
+
+def _redacted(address: str) -> str:
+    return redact_url(address) if is_web_url(address) else address
+
+
+def _latest(entry: Entry, as_of: datetime | None) -> datetime | None:
+    """Return the time after which no date of the entry is believed; None: when it was received.
+
+    A local file's modification time says nothing of it: an archive may have set it to anything.
+    """
+    if as_of is None or not _is_stored(entry):
+        return None
+    if _is_crawled(entry):
+        return min(entry.received_at, as_of - MAX_CLOCK_SKEW) + MAX_CLOCK_SKEW
+    return as_of
+
+
+def _first_seen_at(entry: Entry, published_at: datetime | None, as_of: datetime | None) -> datetime:
+    """Return when the entry was received, freed from a clock that was set wrong."""
+    if as_of is None:
+        return entry.received_at
+    seen_at = min(entry.received_at, as_of)
+    is_file = _is_stored(entry) and not _is_crawled(entry)
+    return max(seen_at, published_at) if is_file and published_at else seen_at
+
+
+def _is_stored(entry: Entry) -> bool:
+    """Say whether the entry was read from a local file, whatever address it has."""
+    return any(map(_is_local, (entry.key, entry.url, entry.feed_url)))
+
+
+def _is_crawled(entry: Entry) -> bool:
+    """Say whether the entry lies in a WARC file, where it has the time of its own crawl."""
+    return _is_stored(entry) and (entry.input_kind == "warc" or is_web_url(entry.feed_url))
 
 
 def _is_local(url: str) -> bool:

@@ -30,12 +30,14 @@ def publication_date(
     url: str = "",
     *,
     is_local_file: bool = False,
+    latest: datetime | None = None,
 ) -> PublicationDate:
     """Decide when an article appeared.
 
-    A declared date decides, also when it is bad: then the value is None and the flag says why.
-    Without one the article's own dateline is taken, then the day in its address; a crawl's time
-    comes after both. A local file that says nothing gets its modification time. Never the present.
+    A declared date decides when it can be believed. Else the article's own dateline is taken, then
+    the day in its address; a crawl's time comes after both. When none of them helps, a bad declared
+    date leaves None and the flag says why. A local file that says nothing gets its modification
+    time. Never the present.
 
     Args:
         written: the declared date as written; "" when none.
@@ -44,25 +46,32 @@ def publication_date(
         body: the article's own text, without what it quotes from readers.
         url: its address.
         is_local_file: the item is a dropped file of its own.
+        latest: no date after it is believed; None for ``received_at`` and the skew of clocks.
     """
-    declared = bool(written.strip())
-    if declared and source != _CRAWL_SOURCE:
-        return _judge(parse_date(written), source or "none", received_at)
-    if found := find_text_date(body, received_at):
-        return _judge(found, "text", received_at)
-    if day := find_url_date(url, received_at):
-        return PublicationDate(day, "url", "day", "ok")
-    if declared:
-        return _judge(parse_date(written), source, received_at)
+    ceiling = received_at + MAX_CLOCK_SKEW if latest is None else latest
+    reached = received_at if latest is None else latest
+    declared: PublicationDate | None = None
+    if written.strip():
+        declared = _judge(parse_date(written), source or "none", ceiling)
+        if declared.at is not None and source != _CRAWL_SOURCE:
+            return declared
+    if (found := find_text_date(body, reached)) and (told := _judge(found, "text", ceiling)).at:
+        return told
+    if day := find_url_date(url, reached):
+        dated = _judge(WrittenDate(day, "day", zone_known=True), "url", ceiling)
+        if dated.at is not None:
+            return dated
+    if declared is not None:
+        return declared
     if is_local_file:
-        return PublicationDate(received_at, "file_mtime", "second", "ok")
+        return _judge(WrittenDate(received_at, "second", zone_known=True), "file_mtime", ceiling)
     return PublicationDate(None, "none", "none", "missing")
 
 
-def _judge(date: WrittenDate | None, source: str, received_at: datetime) -> PublicationDate:
+def _judge(date: WrittenDate | None, source: str, ceiling: datetime) -> PublicationDate:
     if date is None:
         return PublicationDate(None, source, "none", "unparsable")
-    if date.at > received_at + MAX_CLOCK_SKEW:
+    if date.at > ceiling:
         return PublicationDate(None, source, "none", "future")
     if date.at < _EARLIEST:
         return PublicationDate(None, source, "none", "too_old")

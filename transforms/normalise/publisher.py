@@ -61,6 +61,13 @@ _PASSERS_ON = frozenset(
     "feedproxy.google.com feeds.feedburner.com feedburner.com rss.feedsportal.com news.google.com"
     " t.co bit.ly tinyurl.com ow.ly buff.ly dlvr.it ift.tt goo.gl lnkd.in flip.it trib.al".split()
 )
+# Hosts where anybody has a mailbox: they name a letter's carrier, not its publisher.
+_FREE_MAIL = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com ymail.com aol.com"
+    " icloud.com me.com mac.com proton.me protonmail.com gmx.de gmx.net gmx.com web.de t-online.de"
+    " mail.com mail.ru yandex.ru zoho.com fastmail.com orange.fr free.fr laposte.net libero.it"
+    " qq.com 163.com".split()
+)
 # Hosts below one registered domain that are publishers of their own.
 _OWN_HOSTS = frozenset({"abcnews.go.com", "espn.go.com"})
 
@@ -80,6 +87,22 @@ def domain_of(url: str) -> str:
         return ""
     host = (urlsplit(url).hostname or "").rstrip(".")
     return host.removeprefix("www.") or host
+
+
+def publisher_address(own_url: str, source_url: str, feed_url: str) -> str:
+    """Pick the web address that tells the publisher; "" when none does.
+
+    The article's own, else its source's home (unless anybody can write from there: a provider of
+    mail or of blogs), else its feed's.
+    """
+    known = (own_url, "" if _is_anybodys(source_url) else source_url, feed_url)
+    return next((url for url in known if domain_of(url)), "")
+
+
+def _is_anybodys(home: str) -> bool:
+    domain = domain_of(home)
+    is_bare = bool(domain) and urlsplit(home).path in ("", "/")
+    return domain in _FREE_MAIL or (is_bare and domain in _PLATFORMS)
 
 
 @lru_cache(maxsize=65_536)
@@ -110,6 +133,8 @@ def publisher_family(domain: str, source_name: str, url: str = "") -> str:
 
 
 def _named(source_name: str) -> str:
+    if source_name.strip().lower() in _FREE_MAIL:  # of a sender without a name
+        return UNKNOWN
     words = _WORD.findall(unicodedata.normalize("NFKC", source_name).casefold())
     return " ".join(words) or UNKNOWN
 

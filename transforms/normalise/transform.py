@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -31,16 +32,18 @@ class NormaliseArticles(beam.PTransform):
     """
 
     bounded: bool = True  # stored input: a publication date is trusted however long ago it was
+    as_of: datetime | None = None  # UTC, the time of the run: nothing stored is newer
 
     def expand(self, extractions: beam.PCollection[Extraction]) -> Normalised:
-        normalise = beam.ParDo(_NormaliseDoFn(self.bounded, Shared()))
+        normalise = beam.ParDo(_NormaliseDoFn(self.bounded, self.as_of, Shared()))
         outputs = extractions | "Normalise" >> normalise.with_outputs("rejected", main="articles")
         return Normalised(outputs.articles, outputs.rejected)
 
 
 class _NormaliseDoFn(beam.DoFn):
-    def __init__(self, bounded: bool, shared: Shared) -> None:
+    def __init__(self, bounded: bool, as_of: datetime | None, shared: Shared) -> None:
         self._bounded = bounded
+        self._as_of = as_of
         self._shared = shared
 
     def setup(self) -> None:
@@ -50,7 +53,9 @@ class _NormaliseDoFn(beam.DoFn):
         count(STAGE, "in")
         try:
             with timed(STAGE):
-                article = normalise_article(extraction, self._languages, bounded=self._bounded)
+                article = normalise_article(
+                    extraction, self._languages, bounded=self._bounded, as_of=self._as_of
+                )
         except RejectError as error:
             yield _refuse(extraction, error)
         except Exception as error:  # one hostile value must not stop the others

@@ -9,6 +9,7 @@ from email.parser import BytesParser
 from email.utils import parseaddr
 
 from schemas import Document, Entry
+from schemas.ids import is_web_url
 from transforms._shared.rejects import RejectError
 from transforms.parse.charset import decode, storable
 from transforms.parse.dates import MAX_DATE_CHARS
@@ -22,6 +23,7 @@ MAX_HEADER_CHARS = 2000  # of one value we read; the standard allows 998 in a li
 MAX_HEADER_BYTES = 65_536  # of the message's own header
 MIN_PLAIN_CHARS = 200  # a shorter plain part beside html mostly says "open in your browser"
 _CONTAINER = re.compile(rb"^content-type:\s{0,9}(?:multipart|message)/", re.I | re.M)
+_DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}")
 _CONTENT_HEADER = re.compile(rb"^content-[a-z-]{1,30}:[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
 
 
@@ -42,7 +44,7 @@ def parse_email(document: Document) -> Found:
     if not (title or content):
         raise RejectError("no_text", "the message has neither a subject nor a text part")
     sender, address = parseaddr(_header(message, "From"))
-    sender = one_line(sender)
+    sender, domain = one_line(sender), one_line(address.rpartition("@")[2])
     published = _date(message)
     entry = Entry(
         key=document.key,
@@ -50,7 +52,8 @@ def parse_email(document: Document) -> Found:
         url=document.url,
         guid=_header(message, "Message-ID").strip("<> "),
         feed_url="",
-        source_name=sender or one_line(address.rpartition("@")[2]),
+        source_name=sender or domain,
+        source_url=_home(domain),
         origin_publisher="",
         title=title,
         summary="",
@@ -64,6 +67,11 @@ def parse_email(document: Document) -> Found:
         received_at=document.received_at,
     )
     return Found((entry,), (), ("mail_parts_ignored",) * ignored)
+
+
+def _home(domain: str) -> str:
+    home = f"https://{domain.lower()}/"
+    return home if _DOMAIN.fullmatch(domain) and is_web_url(home) else ""
 
 
 def _load(content: bytes) -> EmailMessage:

@@ -8,6 +8,7 @@ from xml.sax import SAXParseException
 import feedparser
 
 from schemas import Document, Entry
+from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
 from transforms.parse.charset import decode, storable
 from transforms.parse.dates import feed_date
@@ -40,6 +41,7 @@ class _Channel:
     address: str  # of the feed, without secrets
     base: str  # for relative links: the feed's site, else the feed itself
     title: str
+    home: str  # the feed's own link, without secrets; "" when it names none
     language: str
     input_kind: str
 
@@ -89,12 +91,13 @@ def _feedparser(text: str) -> Any:
 
 def _channel(document: Document, parsed: Any, address: str) -> _Channel:
     feed = parsed["feed"]
-    base = web_link(_text(feed, "link"), address) or address
+    home = web_link(_text(feed, "link"), address)
     return _Channel(
         document=document,
         address=address,
-        base=base,
+        base=home or address,
         title=plain_line(_text(feed, "title")),
+        home=redact_url(home),
         language=_language_tag(_text(feed, "language")),
         input_kind="atom" if parsed["version"].startswith("atom") else "rss",
     )
@@ -126,6 +129,7 @@ def _entry(channel: _Channel, item: Any, guid: str, name: ItemName) -> Entry:
         guid=guid,
         feed_url=channel.address,
         source_name=channel.title,
+        source_url=channel.home,
         origin_publisher=plain_line(_text(_dict(item, "source"), "title")),
         title=title,
         summary=_text(item, "summary"),

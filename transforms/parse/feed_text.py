@@ -29,6 +29,7 @@ _LATE_ROOT = re.compile(r"<(?:\?xml|rss|feed|rdf:rdf)[\s>]", re.IGNORECASE)
 _ENTITY = re.compile(
     r"""<!ENTITY\s{1,9}([A-Za-z]\w{0,40})\s{1,9}["']([^"'<>&%]{0,64})["']\s{0,9}>"""
 )
+_DECLARED = re.compile(r"""<!ENTITY\s{1,9}([^\s%&;<>"']{1,100})\s""")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _REFERENCE = re.compile(r"&(?:(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{0,40});)?")
 _XML_NAMES = frozenset(("amp", "lt", "gt", "quot", "apos"))
@@ -77,6 +78,7 @@ def prepare(text: str, max_entries: int) -> FeedText:
     if body.count("<") > MAX_TAGS:
         raise RejectError("too_complex", f"the feed holds more than {MAX_TAGS} tags; split it")
     entities = _declared_entities(subset)
+    _refuse_unread_entities(body, subset, entities)
     kept, items, repaired = _clean(body, entities, max_entries)
     if entities and len(kept) > 4 * len(body) + 4096:
         raise RejectError("entity_declarations", "its entities multiply its size; remove them")
@@ -145,6 +147,21 @@ def _skip_doctype(text: str, position: int) -> tuple[int, str]:
 def _declared_entities(subset: str) -> dict[str, str]:
     """Read the plain, short entities of a DOCTYPE; those made of others stay unknown."""
     return {name: html.escape(value) for name, value in _ENTITY.findall(subset)}
+
+
+def _refuse_unread_entities(body: str, subset: str, entities: dict[str, str]) -> None:
+    """Refuse a feed that uses an entity made of others, or one that stands in another file."""
+    names = {name for name in _DECLARED.findall(subset) if f"{name};" not in html5}
+    if not (names := names - entities.keys()):
+        return
+    used = re.compile(f"&({'|'.join(re.escape(name) for name in sorted(names))});")
+    for is_markup, piece in _pieces(body):
+        if is_markup and (found := used.search(piece)):
+            raise RejectError(
+                "entity_declarations",
+                f"its text uses the entity {found[1]}, whose declaration is not plain text; "
+                "feeds need none, write the text itself",
+            )
 
 
 def _clean(body: str, entities: dict[str, str], max_entries: int) -> tuple[str, int, bool]:

@@ -43,6 +43,12 @@ def item_key(document: Document, label: str) -> str:
     return f"{key[: MAX_KEY_CHARS - 17]}~{_digest(key)}"
 
 
+def _without_secrets(guid: str) -> str:
+    """Redact a guid that reads like a URL; a hash of the whole keeps it the only one."""
+    redacted = redact_url(guid) if "/" in guid else guid
+    return guid if redacted == guid else f"{redacted}~{_digest(guid)}"
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -78,6 +84,7 @@ class NameMaker:
         self._used: set[str] = set()
 
     def __call__(self, guid: str, number: int) -> ItemName:
+        guid = _without_secrets(guid)
         label = f"{guid}#{number}" if guid and guid in self._used else guid
         self._used.add(guid)
         return ItemName(item_key(self._document, label or str(number)), label)

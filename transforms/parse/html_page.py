@@ -74,6 +74,7 @@ def parse_html_page(document: Document) -> Found:
         guid="",
         feed_url="",
         source_name=plain_line(head._meta.get("og:site_name", "")),
+        source_url="",
         origin_publisher="",
         title=head.title,
         summary="",

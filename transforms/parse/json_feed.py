@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from schemas import Document, Entry
+from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
 from transforms.parse.dates import feed_date
 from transforms.parse.found import (
@@ -61,7 +62,8 @@ def _entry(document: Document, feed: dict[str, Any], item: Any, name: ItemName) 
     if not (title or html or text or summary):
         raise RejectError("empty_entry", "the item has neither title nor text")
     address = feed_address(document)
-    base = web_link(address_of(feed.get("home_page_url"))) or address
+    home = web_link(address_of(feed.get("home_page_url")))
+    base = home or address
     links = (item.get("url"), item.get("external_url"), item.get("id"))
     fallback = name.address(address, title or html or text or summary)
     written = text_of(item.get("date_published")) or text_of(item.get("date_modified"))
@@ -72,6 +74,7 @@ def _entry(document: Document, feed: dict[str, Any], item: Any, name: ItemName) 
         guid=_guid(item),
         feed_url=address,
         source_name=name_of(feed.get("title")),
+        source_url=redact_url(home),
         origin_publisher="",
         title=title,
         summary=summary,

@@ -123,6 +123,7 @@ def _entry(document: Document, record: Any, name: ItemName | None) -> Entry:
         guid=_guid(fields),
         feed_url="",
         source_name=next(filter(None, (name_of(fields.get(field)) for field in _SOURCE)), ""),
+        source_url="",
         origin_publisher="",
         title=title,
         summary=summary,

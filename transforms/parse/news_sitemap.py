@@ -118,6 +118,7 @@ def _entry(document: Document, url: _Url, key: str) -> Entry:
         guid="",
         feed_url=address,
         source_name=plain_line(url["name"]),
+        source_url="",
         origin_publisher="",
         title=title,
         summary="",

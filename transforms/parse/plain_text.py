@@ -22,6 +22,7 @@ def parse_plain_text(document: Document) -> Found:
         guid="",
         feed_url="",
         source_name="",
+        source_url="",
         origin_publisher="",
         title="",
         summary="",

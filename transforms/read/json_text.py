@@ -4,8 +4,17 @@ import json
 import re
 from typing import Any
 
-_OBJECT_BEGINS = re.compile(r'\s*\{\s*(?:"(?:[^"\\]|\\.){0,1000}"\s*:|\}\s*\Z)')
-_ARRAY_OF_OBJECTS = re.compile(r'\s*\[\s*\{\s*["}]')
+_STRING = r'"(?:[^"\\]|\\.){0,1000}'
+_NUMBER = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?"
+# A quoted word in braces is prose: {"so-called"} experts.
+_OBJECT_BEGINS = re.compile(rf'\s*\{{\s*(?:"(?!{_STRING[1:]}"\s*\}})|\}}\s*\Z)')
+# So are a footnote, [1] or [1, 2], a link, [[Harbour]], and a quoted word in brackets.
+_ARRAY_BEGINS = re.compile(
+    rf"\s*(?:\[\s*)+(?:{_NUMBER}\s*,\s*)*"
+    rf'(?:\Z|\{{\s*(?:["}}]|\Z)|{_STRING}(?:\Z|"\s*(?:,|\Z))|'
+    rf'"(?:[^"\\]|\\.){{1000}}|{_NUMBER}\s*\Z|'
+    rf"(?:{_NUMBER}\s*)?\]\s*(?:[,\]]|\Z))"
+)
 _JSON_FEED = re.compile(r'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\\?/version')
 _SAMPLED_LINES = 20
 
@@ -18,9 +27,10 @@ def recognise_json(text: str, complete: bool) -> str:
         complete: ``text`` is the whole content.
 
     Returns:
-        jsonl: at least half of the first lines are a JSON object each, and there are two lines
-        or more, so a broken line costs that line only. json: one value, or clearly meant as one
-        although it is broken. json_feed: a JSON object that says so. Else "".
+        jsonl: the first line is a JSON object and a later one begins like one, or at least half
+        of the first lines are an object each, so a broken line costs that line only. json: one
+        value, or clearly meant as one although it is broken. json_feed: a JSON object that says
+        so. Else "".
     """
     first = text.lstrip()[:1]
     if first not in ("{", "[") and "\n{" not in text:
@@ -28,7 +38,7 @@ def recognise_json(text: str, complete: bool) -> str:
     if _is_json_lines(text, complete):
         return "jsonl"
     if first == "[":
-        meant = bool(_ARRAY_OF_OBJECTS.match(text))
+        meant = bool(_ARRAY_BEGINS.match(text))
         return "json" if meant or (complete and parse_json(text) is not None) else ""
     if first == "{" and _OBJECT_BEGINS.match(text):
         return "json_feed" if _is_json_feed(text, complete) else "json"
@@ -49,7 +59,7 @@ def _is_json_lines(text: str, complete: bool) -> bool:
     if len(lines) < 2:
         return objects == [True] and not complete
     if objects[0]:
-        return sum(objects) * 2 >= len(lines)
+        return "\n{" in text.lstrip() or sum(objects) * 2 >= len(lines)
     # A pretty-printed value may hold lines that are objects themselves.
     enough = sum(objects) * 2 >= len(lines) and (sum(objects) > 1 or lines[0].startswith("{"))
     return enough and not (complete and parse_json(text) is not None)

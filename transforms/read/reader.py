@@ -11,7 +11,7 @@ from transforms._shared.rejects import RejectError, rejected
 from transforms.read.containers import Opened, documents, unwrap
 from transforms.read.feed_list import opml_feeds
 from transforms.read.fetch import Fetcher
-from transforms.read.files import file_uri, local_path, open_file, unreadable
+from transforms.read.files import file_uri, local_path, modified, open_file, unreadable
 from transforms.read.origin import Limits, Origin, Skipped
 
 Item = Document | Rejected | Skipped
@@ -24,7 +24,7 @@ class Reader:
 
     Args:
         fetcher: gets URLs.
-        now: the current time in UTC, taken once for each answer.
+        now: the current time in UTC, taken once for each answer; files have a time of their own.
         limits: how much is taken of one file and of one item.
         feeds: files that were given as feeds: anything else found in them is refused, as it is
             at a URL.
@@ -67,9 +67,10 @@ class Reader:
                 origin = Origin(key=uri, url=uri, received_at=received_at)
                 yield from self._open(opened, origin, source in self._feeds, lists_allowed=True)
         except RejectError as error:
-            yield rejected("read", uri, error, received_at or self._now())
+            yield rejected("read", uri, error, received_at or modified(path))
         except OSError as error:
-            yield rejected("read", uri, unreadable(path, error), received_at or self._now())
+            failed_at = received_at or modified(path)
+            yield rejected("read", uri, unreadable(path, error), failed_at)
 
     def _read_url(self, url: str, *, trusted: bool, lists_allowed: bool) -> Iterator[Item]:
         key = redact_url(url)

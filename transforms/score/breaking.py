@@ -1,8 +1,9 @@
 """Say when an event broke, how sure that is, and why.
 
-A first, plain rule: several publisher families, independent texts, a young and new event. It does
-not yet know each publisher's usual rate. Only articles whose time is known to the minute count, so
-a feed of day-precise dates can fill an event but never make it break.
+A first, plain rule: several publisher families with texts of their own, a young and new event. A
+wire story copied by forty sites is one voice until somebody adds to it. The rule does not yet
+know each publisher's usual rate. Only articles whose time is known to the minute count, so a feed
+of day-precise dates can fill an event but never make it break.
 """
 
 import math
@@ -23,8 +24,7 @@ _OVER_AFTER = timedelta(hours=24)
 # Each term: needed value, the distance that counts as a clear pass or miss, weight in the score,
 # and whether the event cannot break without it.
 _TERMS = {
-    "families_60m": (3.0, 2.0, 1.2, True),
-    "unique_articles_60m": (2.0, 2.0, 0.8, True),
+    "independent_families_60m": (3.0, 2.0, 2.0, True),
     "age_hours": (6.0, 4.0, 0.6, True),
     "novelty": (0.25, 0.25, 0.6, True),
     "acceleration": (1.0, 1.0, 0.5, False),
@@ -49,8 +49,8 @@ class Window:
 
     articles_15m: int
     articles_60m: int
-    unique_60m: int
     families_60m: int
+    independent_families_60m: int  # with a text of their own: copies add no voice
     entropy: float  # of articles over families in the hour, [0, 1]
 
 
@@ -95,8 +95,10 @@ def window_at(mentions: Sequence[Mention], at: datetime) -> Window:
     return Window(
         articles_15m=sum(m.at > at - _QUARTER for m in hour),
         articles_60m=len(hour),
-        unique_60m=sum(m.unique for m in hour),
         families_60m=len(set(known)),
+        independent_families_60m=len(
+            {m.family for m in hour if m.unique and m.family != UNKNOWN_FAMILY}
+        ),
         entropy=entropy(known),
     )
 
@@ -107,8 +109,7 @@ def reasons_at(mentions: Sequence[Mention], at: datetime, novelty: float) -> lis
     first = min(m.at for m in mentions)
     earlier = (window.articles_60m - window.articles_15m) / 3.0  # per quarter of an hour
     values = {
-        "families_60m": float(window.families_60m),
-        "unique_articles_60m": float(window.unique_60m),
+        "independent_families_60m": float(window.independent_families_60m),
         "age_hours": (at - first) / _HOUR,
         "novelty": novelty,
         "acceleration": window.articles_15m / max(1.0, earlier),
@@ -137,7 +138,7 @@ def follow(mentions: Sequence[Mention], novelty: float, as_of: datetime) -> Brea
 
     An event breaks once, when all required terms pass; later bursts keep ``since``. It is
     *developing* after its first hour, *fading* when quiet for three hours, over after a day; one
-    with two families in the hour is a *candidate* while that lasts.
+    with two independent families in the hour is a *candidate* while that lasts.
     """
     ordered = sorted(mentions, key=lambda m: m.at)
     since: datetime | None = None
@@ -159,7 +160,7 @@ def _passed(code: str, value: float, needed: float) -> bool:
 
 def _state(ordered: Sequence[Mention], since: datetime | None, as_of: datetime) -> str:
     if since is None:
-        return "candidate" if window_at(ordered, as_of).families_60m >= 2 else "none"
+        return "candidate" if window_at(ordered, as_of).independent_families_60m >= 2 else "none"
     quiet = as_of - max(m.at for m in ordered if m.precise)
     if quiet >= _OVER_AFTER:
         return "none"
