@@ -15,7 +15,7 @@ help: ## list the commands
 
 $(READY): setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here: install Python 3.11 or name one with PYTHON=..." >&2; exit 2; }
-	@echo "== setting up $(VENV) with $$($(PYTHON) --version) (a few minutes and about 2 GB the first time)"
+	@echo "== setting up $(VENV) with $$($(PYTHON) --version) (a few minutes and about 2.5 GB the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "== upgrading pip"
 	@$(BIN)/python -m pip install --constraint constraints.txt --upgrade pip setuptools wheel $(LOGGED)

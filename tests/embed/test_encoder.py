@@ -64,6 +64,7 @@ def test_one_model_per_process(encoder) -> None:
 
 def test_folder_that_is_no_model_is_one_line(tmp_path) -> None:
     (tmp_path / "config.json").write_text('{"hidden_size": 3}')
+    (tmp_path / "tokenizer.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ModelError, match="cannot load") as caught:
         load_encoder(str(tmp_path))

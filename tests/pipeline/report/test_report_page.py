@@ -131,7 +131,7 @@ def test_every_control_has_a_name(html, page):
         pytest.param("day only, from the text itself", id="date-source"),
         pytest.param("no date given; time of arrival shown", id="no-date"),
         pytest.param("Contested: at least one article", id="contested"),
-        pytest.param("Independent publishers within 60 minutes: 4 – enough", id="reason"),
+        pytest.param("Publishers within 60 minutes: 4 – enough", id="reason"),
         pytest.param("Broke 4 Mar 2024, 06:50", id="break"),
         pytest.param("revision 2", id="revision"),
         pytest.param("most typical", id="representative"),
