@@ -116,6 +116,7 @@ def _versions(model: "ModelFiles") -> dict[str, str]:
 
     from schemas import SCHEMA_VERSION
     from transforms._shared.urls import URL_RULES_VERSION
+    from transforms.extract.clutter import CLUTTER_VERSION
 
     return {
         "newsevents": version("newsevents"),
@@ -123,6 +124,7 @@ def _versions(model: "ModelFiles") -> dict[str, str]:
         "embedding_model": model.model_id,
         "schema": SCHEMA_VERSION,
         "url_rules": URL_RULES_VERSION,
+        "clutter": CLUTTER_VERSION,
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NoReturn
 
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+from transforms.embed.model import DEFAULT_MODEL
 
 
 class UsageError(Exception):

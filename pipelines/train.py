@@ -20,7 +20,7 @@ import numpy as np
 
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
 from pipelines.labelled import LabelledError, line_of, read_labels, read_lines
-from pipelines.options import DEFAULT_MODEL, Parser, UsageError
+from pipelines.options import Parser, UsageError
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import (
     ANY_MODEL,
@@ -31,6 +31,7 @@ from transforms.cluster.join_model import (
     context_row,
 )
 from transforms.cluster.terms import background_frequencies
+from transforms.embed.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from schemas import ComparedArticle

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from schemas.entry import Identified
 
+UNKNOWN_FAMILY = "unknown"  # publisher of an item that names none
 PUBLISHED_SOURCES = (
     "feed", "sitemap", "html_meta", "json_ld", "json", "eml", "warc", "url", "text",
     "file_mtime", "none",

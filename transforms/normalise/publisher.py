@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 import tldextract
 
+from schemas.article import UNKNOWN_FAMILY
 from schemas.ids import is_web_url
-
-UNKNOWN = "unknown"
 
 # Hosts that lend sub-domains to publishers but do not declare it in the public suffix list.
 _PLATFORMS = (
@@ -134,9 +133,9 @@ def publisher_family(domain: str, source_name: str, url: str = "") -> str:
 
 def _named(source_name: str) -> str:
     if source_name.strip().lower() in _FREE_MAIL:  # of a sender without a name
-        return UNKNOWN
+        return UNKNOWN_FAMILY
     words = _WORD.findall(unicodedata.normalize("NFKC", source_name).casefold())
-    return " ".join(words) or UNKNOWN
+    return " ".join(words) or UNKNOWN_FAMILY
 
 
 def _lent_path(domain: str, url: str) -> str:

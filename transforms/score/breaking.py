@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import Assignment, BreakingReason
+from schemas.article import UNKNOWN_FAMILY
 
-UNKNOWN_FAMILY = "unknown"
 _PRECISE = ("second", "minute")
 _HOUR = timedelta(hours=1)
 _QUARTER = timedelta(minutes=15)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas import Assignment, Event, EventChange, EventState, LanguageCount
+from schemas.article import UNKNOWN_FAMILY
 from schemas.ids import change_id
 from transforms.score.breaking import (
-    UNKNOWN_FAMILY,
     Breaking,
     entropy,
     follow,
