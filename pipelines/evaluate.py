@@ -4,15 +4,19 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pipelines.candidate_recall import candidate_recall
 from pipelines.cluster_scores import cluster_scores
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries
-from pipelines.labelled import Labelled, LabelledError, line_of, read_labels
+from pipelines.labelled import FORM, Labelled, LabelledError, line_of, read_labels
 from pipelines.options import Parser, Settings, UsageError, parse_settings, refuse_unknown
+from schemas import Article, Assignment
+from transforms._shared.ordering import decision_order
 from transforms.embed.model import ModelError
 
 
@@ -55,11 +59,34 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
     return parsed, replace(settings, report=False)
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """A labelled stream after a run: where its articles went, and how well that fits the labels."""
+
+    labels: dict[int, Labelled]  # by line
+    assignments: list[Assignment]  # in decision order
+    repeated: list[list[str]]  # key and article_id of each repeat
+    scores: dict[str, Any]  # as ``evaluate`` gives them
+
+    def score(self, events: Sequence[Hashable]) -> dict[str, float]:
+        """Score other events for the very same articles, given in the order of assignments."""
+        return _cluster_scores(self.labels, self.assignments, events, self.repeated)
+
+
 def evaluate(path: str, settings: Settings) -> dict[str, Any]:
     """Run a labelled stream through the pipeline and score the events.
 
     A repeat counts where its article went; a rejected document stands alone. Both are also
     reported as numbers of their own.
+
+    Raises:
+        LabelledError: the stream cannot be used.
+    """
+    return evaluate_stream(path, settings).scores
+
+
+def evaluate_stream(path: str, settings: Settings) -> Evaluated:
+    """Do what ``evaluate`` does, and keep what the scores were made from.
 
     Raises:
         LabelledError: the stream cannot be used.
@@ -75,41 +102,75 @@ def evaluate(path: str, settings: Settings) -> dict[str, Any]:
     started = time.monotonic()
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     detected = build(pipeline, Sources((path,), ()), settings, resolve_model(settings.model))
-    assigned = Collected(
-        detected.assignments | "Assigned" >> beam.Map(_assigned).with_output_types(list[str]),
-        "Assigned",
-    )
-    repeated = Collected(
+    assigned = Collected(detected.assignments, "Assigned")
+    repeats = Collected(
         detected.repeats | "Repeated" >> beam.Map(_repeated).with_output_types(list[str]),
         "Repeated",
     )
     counts = counts_of(run(pipeline))
     seconds = time.monotonic() - started
-    predicted = _predicted(labels, assigned.read(), repeated.read())
-    lines = sorted(labels)
-    scores: dict[str, Any] = cluster_scores(
-        [labels[line].label for line in lines], [predicted[line] for line in lines]
-    )
-    scores |= {
+    assignments, repeated = sorted(assigned.read(), key=_order), repeats.read()
+    if not assignments:
+        reasons = ", ".join(sorted(counts["rejected_by_reason"])) or "nothing was read"
+        raise LabelledError(f"{path}: no line became an article ({reasons}); give {FORM}")
+    events = [assignment.event_id for assignment in assignments]
+    lines = [line_of(_article(assignment).key, labels) for assignment in assignments]
+    scores: dict[str, Any] = {
+        **_cluster_scores(labels, assignments, events, repeated),
+        "all_singletons_b3_F1": singleton_scores(labels)["b3_F1"],
+        "candidate_recall": candidate_recall(
+            [(item, labels[line].label) for item, line in zip(assignments, lines)],
+            timedelta(days=settings.window_days),
+        ),
         "repeats": counts["repeats"],
         "rejected": sum(counts["rejected_by_reason"].values()),  # nothing is written here
-        "docs_per_second": len(lines) / seconds,
+        "docs_per_second": len(labels) / seconds,
     }
+    return Evaluated(labels, assignments, repeated, rounded(scores))
+
+
+def singleton_scores(labels: Mapping[int, Labelled]) -> dict[str, float]:
+    """Score the events one gets without looking: every line of the stream its own."""
+    return cluster_scores([labels[line].label for line in labels], list(labels))
+
+
+def rounded(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Round every fraction to four decimals."""
     return {name: round(v, 4) if isinstance(v, float) else v for name, v in scores.items()}
 
 
-def _assigned(assignment: Any) -> list[str]:
-    article = assignment.compared.embedded.article
-    return [article.key, article.article_id, assignment.event_id]
+def _article(assignment: Assignment) -> Article:
+    return assignment.compared.embedded.article
+
+
+def _order(assignment: Assignment) -> tuple[Any, ...]:
+    return decision_order(_article(assignment))
 
 
 def _repeated(repeat: Any) -> list[str]:
     return [repeat.key, repeat.article_id]
 
 
+def _cluster_scores(
+    labels: Mapping[int, Labelled],
+    assignments: Sequence[Assignment],
+    events: Sequence[Hashable],
+    repeated: Sequence[Sequence[str]],
+) -> dict[str, float]:
+    articles = [_article(assignment) for assignment in assignments]
+    assigned = [(item.key, item.article_id, event) for item, event in zip(articles, events)]
+    predicted = _predicted(labels, assigned, repeated)
+    lines = sorted(labels)
+    return cluster_scores(
+        [labels[line].label for line in lines], [predicted[line] for line in lines]
+    )
+
+
 def _predicted(
-    labels: dict[int, Labelled], assigned: list[list[str]], repeated: list[list[str]]
-) -> dict[int, str]:
+    labels: Mapping[int, Labelled],
+    assigned: Sequence[tuple[str, str, Hashable]],
+    repeated: Sequence[Sequence[str]],
+) -> dict[int, Hashable]:
     """Find the event of every line; a line that became no article stands alone."""
     event_of_article = {article: event for _, article, event in assigned}
     found = {line_of(key, labels): event for key, _, event in assigned}

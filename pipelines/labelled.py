@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+FORM = "JSON Lines with id, title, text, published and label, plain or gzipped"
+
 
 class LabelledError(Exception):
-    """The labelled stream cannot be used; the message names the line and the fix."""
+    """The labelled stream cannot be used; the message names it and the fix."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ def read_labels(path: str) -> dict[int, Labelled]:
                 f"{path} line {number}: a JSON object with id and label is needed ({error!r})"
             ) from error
         if found.id in ids:
-            raise LabelledError(f"{path} line {number}: the id {found.id} comes twice")
+            raise LabelledError(
+                f"{path} line {number}: the id {found.id} comes twice; give each line its own"
+            )
         ids.add(found.id)
         labels[number] = found
     if not labels:
-        raise LabelledError(f"{path} holds no labelled document")
+        raise LabelledError(f"{path} holds no labelled document: give {FORM}")
     return labels
 
 
@@ -70,4 +74,6 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise LabelledError(f"cannot read {path}: {error}") from error
+        cause = getattr(error, "strerror", None) or error
+        fix = "check the path" if isinstance(error, FileNotFoundError) else f"give {FORM}"
+        raise LabelledError(f"cannot read {path}: {cause}; {fix}") from error

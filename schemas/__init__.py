@@ -9,6 +9,7 @@ from schemas.entry import Entry, Identified
 from schemas.event import (
     Assignment,
     BreakingReason,
+    ChannelReading,
     EntityCount,
     Event,
     EventChange,
@@ -26,6 +27,7 @@ __all__ = [
     "Article",
     "Assignment",
     "BreakingReason",
+    "ChannelReading",
     "ComparedArticle",
     "Document",
     "DuplicateVerdict",

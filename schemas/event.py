@@ -11,6 +11,15 @@ ROLES = ("seed", "member", "duplicate", "update")
 
 
 @dataclass(frozen=True)
+class ChannelReading:
+    """One measured likeness of an article to the two best candidate events."""
+
+    name: str
+    best: float  # to the event it joined or stayed apart from
+    second: float  # to the next best; 0.0 when there was none
+
+
+@dataclass(frozen=True)
 class Assignment:
     """The decision that put one article into one event."""
 
@@ -20,6 +29,12 @@ class Assignment:
     score: float  # calibrated probability that the article belongs; 1.0 for a seed
     evidence: str  # channels, values and the margin to the second-best event
     contested: bool  # the probability lay close to the decision threshold
+    threshold: float = 0.0  # least probability to join when this was decided; 0.0 if not asked
+    best_event_id: str = ""  # the candidate that was judged, joined or not; "" when none was
+    best_score: float = 0.0  # probability that it belongs to that one
+    second_event_id: str = ""  # the candidate that came next; "" when there was none
+    second_score: float = 0.0  # probability that it belongs there, had the best not been
+    channels: tuple[ChannelReading, ...] = ()  # what was measured, in the order of the model
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from transforms.dedupe.fingerprint import fingerprint, names_of, numbers_of
+from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.verdict import compare, quoted_evidence
 
 
@@ -29,7 +29,7 @@ def test_reordered_sentences_are_near_verbatim(embed, story, sentences):
     assert verdict(embed("b", shuffled), embed("a", story)).kind == "near_verbatim"
 
 
-@pytest.mark.parametrize("share", [0.05, 0.10, 0.15])
+@pytest.mark.parametrize("share", [0.05, 0.10, 0.15, 0.20])
 def test_changed_words_leave_a_copy(embed, story, reword, share):
     assert verdict(embed("b", reword(story, share)), embed("a", story)).kind == "near_verbatim"
 
@@ -106,11 +106,3 @@ def test_a_story_re_posted_in_comments_is_evidence_on_either_side(embed, story, 
         "contained: 1.000 of it is re-posted in the comments of poster"
     )
     assert compare(poster, posted).kind == "none"
-
-
-def test_numbers_are_compared_by_value():
-    assert numbers_of("1,700 men of the 12th at 10:30") == {"1700", "12", "10:30"}
-
-
-def test_a_word_that_opens_a_sentence_is_no_name():
-    assert names_of("Later, Marta Quill spoke. Nobody heard.") == {"marta", "quill"}

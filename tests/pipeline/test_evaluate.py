@@ -7,12 +7,14 @@ from pipelines import evaluate as module
 from pipelines.cluster_scores import cluster_scores
 from pipelines.evaluate import main
 from pipelines.labelled import Labelled, read_labels
+from pipelines.options import parse_settings
 from transforms.embed import model
 
 HARD_PAIRS = Path(__file__).parents[2] / "tests" / "quality" / "hard_pairs.jsonl"
 SCORES = [
     "docs", "gold_clusters", "pred_clusters", "pair_P", "pair_R", "pair_F1", "b3_P", "b3_R",
-    "b3_F1", "ari", "repeats", "rejected", "docs_per_second",
+    "b3_F1", "ari", "all_singletons_b3_F1", "candidate_recall", "repeats", "rejected",
+    "docs_per_second",
 ]  # fmt: skip
 BRIDGE = "The old bridge at Kettlewick is closed because of a crack in its northern arch."
 BREWERY = "The brewery of Hollowmere doubled its profit, and its workers will get a bonus in May."
@@ -62,7 +64,12 @@ def test_small_stream_gets_the_scores_one_would_count_by_hand(command, make_file
     # The repeat counts where its article went, the rejected line stands alone.
     expected = cluster_scores(list("BPBBB"), ["b", "p", "b", "b", "alone"])
     rounded = {name: round(value, 4) for name, value in expected.items()}
-    assert scores == rounded | {"repeats": 1, "rejected": 1}
+    assert scores == rounded | {
+        "all_singletons_b3_F1": 0.5714,  # precision 1; recall (4 x 1/4 + 1) / 5 = 0.4
+        "candidate_recall": 1.0,  # of the one article whose event was open: the second of bridge
+        "repeats": 1,
+        "rejected": 1,
+    }
 
 
 def test_scores_are_those_of_the_main_jobs_tables(command, detect, make_file, tmp_path):
@@ -85,7 +92,18 @@ def test_stream_of_one_document_is_scored(command, make_file):
     path = make_file("s.jsonl", stream(record("a", "Old bridge closed", BRIDGE, "x")))
     code, printed, _ = command("--labelled", path)
     assert code == 0
-    assert json.loads(printed)["b3_F1"] == 1.0
+    scores = json.loads(printed)
+    assert (scores["b3_F1"], scores["all_singletons_b3_F1"]) == (1.0, 1.0)
+    assert scores["candidate_recall"] is None
+
+
+def test_other_events_for_the_same_articles_are_scored_alike(make_file):
+    path = make_file("s.jsonl", SMALL)
+    found = module.evaluate_stream(path, parse_settings(["--input", path, "--output", "none"]))
+    assert len(found.assignments) == 3
+    same = found.score([assignment.event_id for assignment in found.assignments])
+    assert module.rounded(same).items() <= found.scores.items()
+    assert found.score([0, 0, 0])["pred_clusters"] == 2  # the repeat follows; the rejected is alone
 
 
 def test_repeat_of_a_rejected_article_stands_alone():
@@ -106,16 +124,21 @@ def test_lines_that_became_nothing_stand_apart():
     ("arguments", "code", "words"),
     [
         ([], 2, "required: --labelled"),
-        (["--labelled", "none.jsonl"], 2, "cannot read none.jsonl: "),
+        (["--labelled", "none.jsonl"], 2, "cannot read none.jsonl: No such file or directory; ch"),
         (["--labelled", "LABELS", "--stream_it"], 2, "unknown flag or argument --stream_it"),
         (["--labelled", "LABELS", "--window_days", "0"], 2, "argument --window_days: 0 is not"),
         (["--labelled", "BAD"], 2, "line 1: a JSON object with id and label is needed"),
+        (["--labelled", "NOTHING"], 2, "no line became an article (no_article_fields); give JSON"),
         (["--labelled", "LABELS", "--model", "/no/model"], 1, "model /no/model does not exist"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_cannot_be_scored_is_one_line(command, make_file, arguments, code, words):
-    files = {"LABELS": make_file("s.jsonl", SMALL), "BAD": make_file("bad.jsonl", '{"id": 1}\n')}
+    files = {
+        "LABELS": make_file("s.jsonl", SMALL),
+        "BAD": make_file("bad.jsonl", '{"id": 1}\n'),
+        "NOTHING": make_file("no.jsonl", stream(*(record(id_, "", "", "x") for id_ in "ab"))),
+    }
     found, printed, said = command(*(files.get(argument, argument) for argument in arguments))
     assert (found, printed) == (code, "")
     assert said.count("\n") == 1

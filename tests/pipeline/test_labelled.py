@@ -27,7 +27,7 @@ def test_gzip_is_told_by_content(make_file, name):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds no labelled document"),
+        ("", "holds no labelled document: give JSON Lines with id"),
         (" \n\n", "holds no labelled document"),
         (line("a") + "{\n", "line 2: a JSON object with id and label is needed"),
         (line("a") + '{"id": "b"}\n', r"line 2: .*KeyError\('label'\)"),
@@ -35,8 +35,8 @@ def test_gzip_is_told_by_content(make_file, name):
         ("[1]\n", "line 1: a JSON object"),
         ("3\n", "line 1: a JSON object"),
         ('"id label"\n', "line 1: a JSON object"),
-        (line("a") + line("b") + line("a"), "line 3: the id a comes twice"),
-        (b"\xff\xfe\n", "cannot read .*s.jsonl: .*utf-8"),
+        (line("a") + line("b") + line("a"), "line 3: the id a comes twice; give"),
+        (b"\xff\xfe\n", "cannot read .*s.jsonl: .*utf-8.*; give JSON Lines"),
         (gzip.compress(line("a").encode())[:-9], "cannot read .*s.jsonl: "),
         (b"\x1f\x8b not gzip at all", "cannot read .*s.jsonl: "),
         (gzip.compress(line("a").encode())[:10] + b"\xff" * 40, "cannot read .*s.jsonl: .*inval"),
@@ -54,9 +54,13 @@ def test_stream_that_cannot_be_used_is_named_with_its_line(make_file, text, word
     assert path in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "."])
-def test_stream_that_is_not_there_is_named(tmp_path, name):
-    with pytest.raises(LabelledError, match="cannot read"):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("missing.jsonl", "No such file or directory; check"), (".", "Is a directory; give JSON")],
+    ids=["missing", "folder"],
+)
+def test_stream_that_is_not_there_is_named(tmp_path, name, words):
+    with pytest.raises(LabelledError, match=f"cannot read .*: {words}"):
         read_labels(str(tmp_path / name))
 
 

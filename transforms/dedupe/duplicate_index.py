@@ -2,7 +2,7 @@
 
 import pickle
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from schemas import ComparedArticle, DuplicateVerdict, EmbeddedArticle, Neighbour
 from transforms._shared.shards import UNDATED, WindowClock
-from transforms._shared.words import Hashes
 from transforms.dedupe.fingerprint import Fingerprint, fingerprint
-from transforms.dedupe.verdict import NO_COPY, compare, measure, quoted_evidence
+from transforms.dedupe.sketch import Sketch
+from transforms.dedupe.verdict import NO_COPY, Overlap, compare, measure, quoted_evidence
 
-_FORMAT = b"\x01"
-_SAMPLED = np.uint32(2**32 // 8)  # hashes below it are kept in the inverted index: 1 in 8
+_FORMAT = b"\x02"
+_SAMPLED = 2**32 // 8  # hashes below it are kept in the inverted index: 1 in 8
 _COMMON = 200  # a hash in more articles than this is boilerplate and proposes nobody
 _LEAST_SHARED = 2  # sampled hashes two texts must share to be compared
 _LEAST_CANDIDATE_SHARE = 0.2  # of the shorter sample
@@ -30,24 +30,27 @@ class _Shard:
 
     index: "faiss.IndexFlatIP"
     entries: list[Fingerprint] = field(default_factory=list)
+    sampled: list[int] = field(default_factory=list)  # hashes of each entry in the postings
     postings: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     quoted_postings: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    by_text: dict[bytes, int] = field(default_factory=dict)  # the first entry of each text
 
 
-def _sample(hashes: Hashes) -> Hashes:
-    kept = hashes[: int(np.searchsorted(hashes, _SAMPLED))]
-    return kept if len(kept) >= _LEAST_SHARED else hashes[:_LEAST_SHARED]
+def _sample(grams: Sketch) -> list[int]:
+    kept = grams.below(_SAMPLED)
+    return list((kept if len(kept) >= _LEAST_SHARED else grams.hashes[:_LEAST_SHARED]).tolist())
 
 
 class DuplicateIndex:
     """Articles of the last ``window``, searchable by vector (FAISS) and by shared word 3-grams.
 
     Each search finds what the other misses: vectors find the same story in other words, 3-grams
-    find a copy with a new lead or a cut one. A copy is never added, so every original stands
-    once: neighbours are not crowded out by forty copies, and ``dup_of`` never points to a copy.
+    find a copy with a new lead or a cut one. Equal texts need neither: they are looked up by hash.
+    A copy is never added, so every original stands once: neighbours are not crowded out by forty
+    copies, and ``dup_of`` never points to a copy.
 
-    Memory grows with the originals in the window (about 6 KB each at 600 words) and with undated
-    articles, of which the newest ``max_undated`` are kept.
+    Memory grows with the originals in the window (about 10 KB each at 800 words, at most 100 KB)
+    and with undated articles, of which the newest ``max_undated`` are kept.
     """
 
     def __init__(
@@ -83,19 +86,27 @@ class DuplicateIndex:
         self._expire()
         by_vector = self._nearest(new.vector)
         by_words = self._sharing(new)
-        found = {entry.article_id: entry for entry in (*by_vector, *by_words)}
-        found.pop(new.article_id, None)  # an earlier revision of itself is no neighbour
-        verdict = self._verdict(new, by_vector, by_words)
+        equal = self._equal(new)
+        if equal:
+            others = (entry for entry in by_words if entry.article_id != equal.article_id)
+            by_words = [equal, *others]
+        # An earlier revision of itself is no neighbour.
+        found = {
+            entry.article_id: (entry, measure(new, entry))
+            for entry in (*by_vector, *by_words)
+            if entry.article_id != new.article_id
+        }
+        verdict = self._verdict(new, by_vector, by_words, found)
         vector_ids = {entry.article_id for entry in by_vector}
         word_ids = {entry.article_id for entry in by_words}
         neighbours = [
             Neighbour(
-                article_id=entry.article_id,
+                article_id=name,
                 cosine=float(np.dot(new.vector, entry.vector)),
-                containment=measure(new, entry).of_new,
-                via=_via(entry.article_id in vector_ids, entry.article_id in word_ids),
+                containment=both.of_new,
+                via=_via(name in vector_ids, name in word_ids),
             )
-            for entry in found.values()
+            for name, (entry, both) in found.items()
         ]
         neighbours.sort(key=lambda neighbour: -neighbour.cosine)
         if verdict.kind == "none":
@@ -145,10 +156,22 @@ class DuplicateIndex:
         number = len(shard.entries)
         shard.entries.append(new)
         shard.index.add(np.ascontiguousarray(new.vector[None], dtype=np.float32))
-        for value in _sample(new.shingles).tolist():
+        sampled = _sample(new.grams)
+        shard.sampled.append(len(sampled))
+        for value in sampled:
             shard.postings[value].append(number)
-        for value in _sample(new.quoted).tolist():
+        for value in _sample(new.quoted):
             shard.quoted_postings[value].append(number)
+        shard.by_text.setdefault(new.text_hash, number)
+
+    def _equal(self, new: Fingerprint) -> Fingerprint | None:
+        """Find the article with the same text, whatever the candidate searches would propose."""
+        for name in sorted(self._shards):
+            shard = self._shards[name]
+            number = shard.by_text.get(new.text_hash)
+            if number is not None and compare(new, shard.entries[number]).kind != "none":
+                return shard.entries[number]
+        return None
 
     def _nearest(self, vector: NDArray[np.float32]) -> list[Fingerprint]:
         """Find the nearest articles by cosine, best first."""
@@ -169,43 +192,40 @@ class DuplicateIndex:
 
     def _sharing(self, new: Fingerprint) -> list[Fingerprint]:
         """Find articles that share enough sampled 3-grams, most shared first."""
-        own = _sample(new.shingles)
+        own = _sample(new.grams)
+        quoted = _sample(new.quoted)
         found: list[tuple[float, Fingerprint]] = []
         for shard in self._shards.values():
             for number, shared in _tally(own, shard.postings):
-                entry = shard.entries[number]
-                share = shared / max(1, min(len(own), len(_sample(entry.shingles))))
-                if shared >= _LEAST_SHARED and share >= _LEAST_CANDIDATE_SHARE:
-                    found.append((share, entry))
-            found += self._quoting(new, own, shard)
+                if shared < _LEAST_SHARED:
+                    continue
+                share = shared / max(1, min(len(own), shard.sampled[number]))
+                if share >= _LEAST_CANDIDATE_SHARE:
+                    found.append((share, shard.entries[number]))
+            # Re-posted in the new one's comments, or the other way round.
+            for hashes, postings in ((quoted, shard.postings), (own, shard.quoted_postings)):
+                for number, shared in _tally(hashes, postings):
+                    if shared >= 2 * _LEAST_SHARED:
+                        found.append((shared / len(hashes), shard.entries[number]))
         found.sort(key=lambda pair: (-pair[0], pair[1].article_id))
         return [entry for _, entry in found[: self.neighbours]]
 
     @staticmethod
-    def _quoting(
-        new: Fingerprint, own: Hashes, shard: _Shard
-    ) -> Iterator[tuple[float, Fingerprint]]:
-        """Find articles re-posted in the new one's comments, or the other way round."""
-        for hashes, postings in (
-            (_sample(new.quoted), shard.postings),
-            (own, shard.quoted_postings),
-        ):
-            for number, shared in _tally(hashes, postings):
-                if shared >= 2 * _LEAST_SHARED:
-                    yield shared / max(1, len(hashes)), shard.entries[number]
-
-    @staticmethod
     def _verdict(
-        new: Fingerprint, by_vector: list[Fingerprint], by_words: list[Fingerprint]
+        new: Fingerprint,
+        by_vector: list[Fingerprint],
+        by_words: list[Fingerprint],
+        found: dict[str, tuple[Fingerprint, Overlap]],
     ) -> DuplicateVerdict:
-        candidates: dict[str, Fingerprint] = {}
-        for entry in (*by_words, *by_vector[:_VERIFY_VECTORS]):
-            if entry.article_id != new.article_id:
-                candidates.setdefault(entry.article_id, entry)
+        candidates = dict.fromkeys(
+            entry.article_id for entry in (*by_words, *by_vector[:_VERIFY_VECTORS])
+        )
+        candidates.pop(new.article_id, None)
         best = NO_COPY
         remarks: list[str] = []
-        for entry in candidates.values():
-            verdict = compare(new, entry)
+        for name in candidates:
+            entry, both = found[name]
+            verdict = compare(new, entry, both)
             if verdict.kind != "none" and verdict.score > best.score:
                 best = verdict
             elif verdict.evidence and verdict.kind == "none":
@@ -224,11 +244,12 @@ def _via(by_vector: bool, by_words: bool) -> str:
     return "both" if by_vector and by_words else "vector" if by_vector else "sketch"
 
 
-def _tally(hashes: Hashes, postings: dict[int, list[int]]) -> Iterable[tuple[int, int]]:
+def _tally(hashes: list[int], postings: dict[int, list[int]]) -> Iterable[tuple[int, int]]:
     """Count per article how many of ``hashes`` it holds, passing over boilerplate."""
     shared: Counter[int] = Counter()
-    for value in hashes.tolist():
-        holders = postings.get(value)
-        if holders and len(holders) <= _COMMON:
-            shared.update(holders)
+    if postings:
+        for value in hashes:
+            holders = postings.get(value)
+            if holders and len(holders) <= _COMMON:
+                shared.update(holders)
     return shared.items()

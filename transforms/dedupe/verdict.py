@@ -2,16 +2,19 @@
 
 False positives are the costlier error: a copy that is missed is one more article in its event, a
 story that is wrongly called a copy disappears. So a verdict needs measured overlap, and numbers or
-names that differ inside otherwise equal texts (results tables, weather, court lists) block it.
+names that were exchanged inside otherwise equal texts (results tables, weather, court lists) block
+it. An editor who changes words hits names and numbers as often as others; a template changes
+little else, and that is how the two are told apart.
 """
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from schemas import DuplicateVerdict
-from transforms._shared.words import Hashes, overlap
+from transforms.dedupe.alignment import Alignment, align
 from transforms.dedupe.fingerprint import Fingerprint
+from transforms.dedupe.sketch import shares
+from transforms.dedupe.tokens import NAME, NUMBER, ORDINARY
 
 NO_COPY = DuplicateVerdict(kind="none", of="", score=0.0, evidence="")
 
@@ -19,10 +22,15 @@ NO_COPY = DuplicateVerdict(kind="none", of="", score=0.0, evidence="")
 # five leaves about half of the 3-grams; short texts share formulas, so they must agree more.
 _NEAR_VERBATIM = ((120, 0.50), (60, 0.60), (30, 0.72), (12, 0.85), (0, 0.95))
 _CONTAINED = ((60, 0.80), (30, 0.88), (12, 0.95))
+_LEAST_LAID = 60  # 3-grams of texts that may share less, if they lie in parallel nearly throughout
+_LEAST_LAID_SHARE = 0.33
+_LEAST_PARALLEL = 0.70  # of both texts
+_LEAST_PARALLEL_CUT = 0.85  # of the new text alone
+_LEAST_CUT_SHARE = 0.60  # of a text that opens as the original does and goes on with clutter
 _LEAST_HEADLINE_WORDS = 5  # "Morning briefing" names no story
 _HEADLINE_DAYS = 2.0  # the same headline later is another story
-_CONFLICT_SHARE = 0.12  # of the numbers or names of each text, found in neither the other
 _LEAST_QUOTED_SHARE = 0.80
+_CHANCE = 1e-3  # that an editor hits so many facts: below it the facts were exchanged on purpose
 
 
 @dataclass(frozen=True)
@@ -35,87 +43,121 @@ class Overlap:
 
 def measure(new: Fingerprint, old: Fingerprint) -> Overlap:
     """Measure how much of each text's 3-grams the other holds, in [0, 1]."""
-    shared = overlap(new.shingles, old.shingles)
-    return Overlap(shared / max(1, len(new.shingles)), shared / max(1, len(old.shingles)))
+    return Overlap(*shares(new.grams, old.grams))
 
 
 def _needed(steps: tuple[tuple[int, float], ...], shingles: int) -> float:
     return next((share for least, share in steps if shingles >= least), 2.0)
 
 
-def _both_differ(new: Hashes, old: Hashes) -> bool:
-    """Say whether each side has a noticeable share of items that the other lacks."""
-    shared = overlap(new, old)
-    new_only, old_only = len(new) - shared, len(old) - shared
-    if not new_only or not old_only:
-        return False
-    return new_only / len(new) >= _CONFLICT_SHARE and old_only / len(old) >= _CONFLICT_SHARE
-
-
-def conflict(new: Fingerprint, old: Fingerprint) -> str:
+def conflict(found: Alignment) -> str:
     """Name what contradicts a copy: numbers, names, or nothing ("")."""
-    if _both_differ(new.numbers, old.numbers):
-        return "numbers"
-    if _both_differ(new.names, old.names):
-        return "names"
+    changed = found.exchanged[ORDINARY]
+    rate = (changed + 0.5) / (found.compared[ORDINARY] + 1)
+    for kind, name in ((NUMBER, "numbers"), (NAME, "names")):
+        count = found.exchanged[kind]
+        if count and (count >= changed or _tail(count, found.compared[kind], rate) < _CHANCE):
+            return name
     return ""
+
+
+def _tail(least: int, of: int, rate: float) -> float:
+    """Give the chance of ``least`` or more hits in ``of`` tries."""
+    rate = min(rate, 0.999)
+    if least > of:
+        return 0.0
+    term = of * math.log1p(-rate)  # logarithm of the chance of no hit
+    below = 0.0
+    for hits in range(least):
+        below += math.exp(term)
+        term += math.log((of - hits) / (hits + 1)) + math.log(rate) - math.log1p(-rate)
+    return max(0.0, 1.0 - below)
 
 
 def _headlines(new: Fingerprint, old: Fingerprint) -> DuplicateVerdict:
     close = new.at is None or old.at is None or abs(new.at - old.at) <= _HEADLINE_DAYS * 86_400
-    same = len(new.shingles) == len(old.shingles) and bool(np.all(new.shingles == old.shingles))
+    same = new.text_hash == old.text_hash
     if same and close and min(new.word_count, old.word_count) >= _LEAST_HEADLINE_WORDS:
         return DuplicateVerdict("exact_text", old.article_id, 1.0, "the headlines are equal")
     return NO_COPY
 
 
-def compare(new: Fingerprint, old: Fingerprint) -> DuplicateVerdict:
+def compare(new: Fingerprint, old: Fingerprint, both: Overlap | None = None) -> DuplicateVerdict:
     """Say whether ``new`` is a copy of ``old``, with the measured overlap.
+
+    Args:
+        new: the article in question.
+        old: an earlier one.
+        both: their overlap, if already measured.
 
     Returns:
         exact_text when the bodies are equal word for word; near_verbatim when each holds most of
         the other; contained when ``old`` holds nearly all of ``new``; else none, with evidence
         when the texts overlap in another way worth knowing.
     """
-    if new.headline_only != old.headline_only:
+    if new.headline_only != old.headline_only or not new.word_count:
         return NO_COPY
     if new.headline_only:
         return _headlines(new, old)
-    both = measure(new, old)
-    if both.of_new == 1.0 == both.of_old and new.word_count == old.word_count:
+    if new.text_hash == old.text_hash:
         return DuplicateVerdict("exact_text", old.article_id, 1.0, "the texts are equal")
-    shorter = min(len(new.shingles), len(old.shingles))
-    shares = f"{both.of_new:.3f} of its 3-grams in the original, {both.of_old:.3f} the other way"
+    both = both or measure(new, old)
+    if max(both.of_new, both.of_old) < _LEAST_LAID_SHARE:
+        return NO_COPY
+    shorter = min(len(new.grams), len(old.grams))
+    near = min(both.of_new, both.of_old) >= _needed(_NEAR_VERBATIM, shorter)
+    contained = both.of_new >= _needed(_CONTAINED, len(new.grams))
+    if not near and not contained and not _worth_laying(both, shorter):
+        return _holding(old, both)
+    laid = align(new.tokens, old.tokens)
+    if not near and not contained:
+        near, contained = _edited(laid, both)
+        if not near and not contained:
+            return _holding(old, both)
+    return _copy(old, both, laid, near)
+
+
+def _worth_laying(both: Overlap, shorter: int) -> bool:
+    return shorter >= _LEAST_LAID and both.of_new >= _LEAST_LAID_SHARE
+
+
+def _edited(laid: Alignment, both: Overlap) -> tuple[bool, bool]:
+    """Say whether texts that share fewer 3-grams are an edited copy, or an edited and cut one."""
+    near = min(laid.parallel_new, laid.parallel_old) >= _LEAST_PARALLEL
+    cut = laid.starts_alike and both.of_new >= _LEAST_CUT_SHARE
+    return near, cut or laid.parallel_new >= _LEAST_PARALLEL_CUT
+
+
+def _copy(old: Fingerprint, both: Overlap, laid: Alignment, near: bool) -> DuplicateVerdict:
+    shared = _shared(both)
+    if blocked := conflict(laid):
+        evidence = f"not a copy of {old.article_id}: {blocked} differ; {shared}"
+        return DuplicateVerdict("none", "", 0.0, evidence)
     least, most = sorted((both.of_new, both.of_old))
-    near = least >= _needed(_NEAR_VERBATIM, shorter)
-    contained = both.of_new >= _needed(_CONTAINED, len(new.shingles))
-    if near or contained:
-        blocked = conflict(new, old)
-        if blocked:
-            return DuplicateVerdict(
-                "none", "", 0.0, f"not a copy of {old.article_id}: {blocked} differ; {shares}"
-            )
-        if near:
-            return DuplicateVerdict("near_verbatim", old.article_id, least, shares)
-        return DuplicateVerdict("contained", old.article_id, most, shares)
-    if both.of_old >= _needed(_CONTAINED, len(old.shingles)):
-        return DuplicateVerdict(
-            "none",
-            "",
-            0.0,
-            f"contained: holds {both.of_old:.3f} of {old.article_id} and adds its own text",
-        )
-    return NO_COPY
+    if near:
+        return DuplicateVerdict("near_verbatim", old.article_id, least, shared)
+    return DuplicateVerdict("contained", old.article_id, most, shared)
+
+
+def _shared(both: Overlap) -> str:
+    return f"{both.of_new:.3f} of its 3-grams in the original, {both.of_old:.3f} the other way"
+
+
+def _holding(old: Fingerprint, both: Overlap) -> DuplicateVerdict:
+    if both.of_old < _needed(_CONTAINED, len(old.grams)):
+        return NO_COPY
+    evidence = f"contained: holds {both.of_old:.3f} of {old.article_id} and adds its own text"
+    return DuplicateVerdict("none", "", 0.0, evidence)
 
 
 def quoted_evidence(new: Fingerprint, old: Fingerprint) -> str:
     """Say whether one article's comment section re-posts the other article; "" when not."""
-    if len(new.quoted) and len(old.shingles) and not old.headline_only:
-        share = overlap(old.shingles, new.quoted) / len(old.shingles)
+    if len(new.quoted) and len(old.grams) and not old.headline_only:
+        share = shares(old.grams, new.quoted)[0]
         if share >= _LEAST_QUOTED_SHARE:
             return f"contained: {share:.3f} of {old.article_id} is re-posted in its comments"
-    if len(old.quoted) and len(new.shingles) and not new.headline_only:
-        share = overlap(new.shingles, old.quoted) / len(new.shingles)
+    if len(old.quoted) and len(new.grams) and not new.headline_only:
+        share = shares(new.grams, old.quoted)[0]
         if share >= _LEAST_QUOTED_SHARE:
             return f"contained: {share:.3f} of it is re-posted in the comments of {old.article_id}"
     return ""

@@ -1,0 +1,139 @@
+"""Texts as sequences of hashed words that know which of them state a fact.
+
+A fact is a number (also spelled out, a weekday or a month) or a name. Two reports made of one
+template differ in those and in little else, so copies are told from look-alikes by them.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transforms._shared.words import Hashes, word_hash
+
+ORDINARY, NUMBER, NAME = 0, 1, 2
+_ENDER = 3  # of a sentence; only while a text is read
+CLASS_BITS = 2
+CLASS_MASK = np.uint32(3)
+_MOST_CAPITALISED = 0.8  # of the words: beyond it capitals do not mark names
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MIX = np.uint64(0xBF58476D1CE4E5B9)
+_WIDTH = 3  # words in a gram
+
+Tokens = NDArray[np.uint32]  # 30 bits of hash, 2 bits of class
+
+# Scripts written without spaces whose signs stand for a syllable or a word: each is one word.
+_SIGNS = r"\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+_ABBREVIATED = "".join(
+    rf"(?<!\b{short})"
+    for short in ("[A-Z]", "Mr", "Mrs", "Ms", "Dr", "St", "Lt", "Sen", "Rep", "Gov", "Gen", "Prof")
+)
+_TAIL = rf"(?:[.,:]\d+)*(?:['’]\w+)?|[!?…。！？\n]|{_ABBREVIATED}\.(?=\W)"
+_TOKEN = re.compile(rf"\w+{_TAIL}")
+_SIGN = re.compile(rf"[{_SIGNS}]")
+_TOKEN_WITH_SIGNS = re.compile(rf"[{_SIGNS}]|(?:(?![{_SIGNS}])\w)+{_TAIL}")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
+_SIGN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万億亿兆两")
+
+# Words that count or date, in the languages the sites write most; lower case.
+_COUNTING = frozenset(
+    """
+    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
+    thousand million billion dozen third fourth fifth sixth seventh eighth ninth tenth eleventh
+    twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth
+    monday tuesday wednesday thursday friday saturday sunday january february march april may june
+    july august september october november december
+    zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn zwanzig
+    dreißig dreissig vierzig fünfzig hundert tausend millionen milliarden dritte dritten vierte
+    vierten fünfte fünften sechste sechsten siebte siebten achte achten neunte neunten zehnte
+    zehnten montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar märz mai juni
+    juli oktober dezember
+    deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente
+    quarante cinquante soixante cent mille troisième quatrième cinquième sixième septième huitième
+    lundi mardi mercredi jeudi vendredi samedi dimanche janvier février mars avril juin juillet août
+    septembre octobre novembre décembre
+    dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince veinte treinta
+    cuarenta cincuenta ciento mil tercero tercera cuarto cuarta quinto quinta sexto sexta
+    lunes martes miércoles jueves viernes sábado domingo enero febrero marzo abril mayo junio julio
+    agosto septiembre octubre noviembre diciembre
+    due tre quattro cinque sei sette otto nove dieci undici dodici venti trenta quaranta cinquanta
+    lunedì martedì mercoledì giovedì venerdì sabato domenica gennaio febbraio aprile maggio giugno
+    luglio settembre ottobre dicembre
+    dois duas três quatro sete oito dez doze vinte trinta segunda terça quarta quinta sexta janeiro
+    fevereiro março maio junho julho setembro outubro novembro dezembro
+    twee drie vijf zes zeven acht negen tien elf twaalf twintig dertig maandag dinsdag woensdag
+    donderdag vrijdag zaterdag zondag januari februari maart mei juni juli augustus
+    два три четыре пять шесть семь восемь девять десять понедельник вторник среда среду четверг
+    пятница пятницу суббота субботу воскресенье января февраля марта апреля мая июня июля августа
+    сентября октября ноября декабря
+    """.split()
+)
+
+
+def read_tokens(text: str) -> Tokens:
+    """Split a text into hashed words with their class.
+
+    Numbers are compared by value: 1,700 is 1700 and 12th is 12. A name is a capitalised word
+    inside a sentence, and the same word where it opens one. Chinese and Japanese signs are words
+    of their own.
+    """
+    if not text:
+        return np.empty(0, np.uint32)
+    plain = unicodedata.normalize("NFKC", text)
+    pattern = _TOKEN_WITH_SIGNS if _SIGN.search(plain) else _TOKEN
+    found = pattern.findall(plain)
+    read = np.fromiter(map(_token, found), np.uint64, len(found))
+    kind = (read & np.uint64(3)).astype(np.uint8)
+    kept = kind != _ENDER
+    opens = np.ones(len(read), bool)
+    opens[1:] = ~kept[:-1]
+    kind, hashed, opens = kind[kept], (read[kept] >> np.uint64(34)).astype(np.uint32), opens[kept]
+    capitals = kind == NAME
+    if np.count_nonzero(capitals) > _MOST_CAPITALISED * len(kind):
+        kind[capitals] = ORDINARY
+    else:
+        inside = np.unique(hashed[capitals & ~opens])
+        kind[capitals & opens & ~np.isin(hashed, inside)] = ORDINARY
+    return np.asarray((hashed << np.uint32(CLASS_BITS)) | kind, np.uint32)
+
+
+@lru_cache(maxsize=200_000)
+def _token(written: str) -> int:
+    """Give hash and class of a word as it stands; NAME for whatever has a capital."""
+    if not written[0].isalnum() and not written.strip(".!?…。！？\n"):
+        return _ENDER
+    word = written.casefold().replace("’", "'")
+    kind = ORDINARY
+    if written[0].isdigit():
+        kind = NUMBER
+        word = word.replace(",", "")
+        if ordinal := _ORDINAL.fullmatch(word):
+            word = ordinal[1]
+    elif word in _COUNTING or word in _SIGN_NUMERALS:
+        kind = NUMBER
+    elif written[0].isupper():
+        kind = NAME
+    return word_hash(word) & ~3 | kind
+
+
+def classes(tokens: Tokens) -> NDArray[np.uint8]:
+    """Say of each word whether it is ORDINARY, a NUMBER or a NAME."""
+    return (tokens & CLASS_MASK).astype(np.uint8)
+
+
+def grams(tokens: Tokens) -> Hashes:
+    """Hash the three words from each place on; one hash of all the words of a shorter text."""
+    if not len(tokens):
+        return np.empty(0, np.uint32)
+    hashed = (tokens >> np.uint32(CLASS_BITS)).astype(np.uint64)
+    width = min(_WIDTH, len(hashed))
+    count = len(hashed) - width + 1
+    mixed = np.zeros(count, np.uint64)
+    for offset in range(width):
+        mixed = (mixed ^ (mixed >> np.uint64(29))) * _STEP + hashed[offset : offset + count]
+    mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIX
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * _STEP
+    return (mixed >> np.uint64(32)).astype(np.uint32)
