@@ -4,14 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := tests/data/demo
 READY := $(VENV)/.ready
+# Labelled streams beside the shipped one, and what the join model is made of; may be absent.
+FOLDER ?= ../shared/eval
+DATA ?=
+model: DATA := $(or $(DATA),$(FOLDER)/ecb_train.jsonl.gz)
+model: EXPERT ?= $(FOLDER)/gva_train.jsonl.gz $(FOLDER)/allsidesfull_first.jsonl.gz
+model: HALF ?= $(FOLDER)/uci_headlines.jsonl.gz
+model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(FOLDER)/$(s).jsonl.gz)
 # pip's own words matter only when it fails
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(READY): setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here: install Python 3.11 or name one with PYTHON=..." >&2; exit 2; }
@@ -47,13 +54,15 @@ pytest: $(READY) ## the tests, without those marked slow
 slow: $(READY) ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow
 
-quality: $(READY) ## scores of one labelled stream: make quality DATA=FILE.jsonl[.gz]
-	@test -n "$(DATA)" || { echo "name the labelled stream: make quality DATA=FILE.jsonl[.gz]" >&2; exit 2; }
-	@$(BIN)/python -m pipelines.evaluate --labelled '$(DATA)'
+quality: $(READY) ## scores beside two baselines: make quality [DATA='FILE ...'] [FOLDER=DIR] [JSON=OUT]
+	@$(BIN)/python -m pipelines.quality $(if $(DATA),$(foreach f,$(DATA),--labelled '$(f)'),--folder '$(FOLDER)') $(if $(JSON),--json '$(JSON)')
 
-model: $(READY) ## train the join model: make model DATA='FILE ...' HALF='FILE ...'
-	@test -n "$(DATA)" || { echo "name the labelled streams: make model DATA='FILE.jsonl.gz ...'" >&2; exit 2; }
-	@$(BIN)/python -m pipelines.train $(foreach f,$(DATA),--labelled '$(f)') $(foreach f,$(HALF),--half '$(f)')
+model: $(READY) ## train the join model from FOLDER (see README), or: make model DATA='FILE ...' [EXPERT=] [HALF=] [HELD_OUT=]
+	@$(BIN)/python -m pipelines.train $(foreach f,$(DATA),--labelled '$(f)') $(foreach f,$(EXPERT),--expert '$(f)') $(foreach f,$(HALF),--half '$(f)') $(foreach f,$(HELD_OUT),--held_out '$(f)') --cross_validate
+
+near-duplicates: $(READY) ## copies found on a planted set: make near-duplicates STREAM=FILE
+	@test -n "$(STREAM)" || { echo "name the stream: make near-duplicates STREAM=FILE.jsonl.gz" >&2; exit 2; }
+	@$(BIN)/python -m benchmarks.near_duplicates --stream '$(STREAM)'
 
 clean: ## remove .venv, caches and out/
 	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

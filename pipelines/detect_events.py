@@ -101,6 +101,8 @@ def _options(settings: Settings) -> dict[str, Any]:
         "model": settings.model,
         "max_tokens": settings.max_tokens,
         "window_days": settings.window_days,
+        "granularity": settings.granularity,
+        "cross_language": settings.cross_language,
         "max_file_mb": settings.max_file_mb,
     }
 

@@ -69,7 +69,9 @@ def compare(
     extracted = identified.identified | "Extract" >> ExtractArticles()
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(as_of=settings.as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(settings.model, settings.max_tokens)
-    compared = embedded | "Dedupe" >> CompareArticles(model.dim, settings.window_days)
+    compared = embedded | "Dedupe" >> CompareArticles(
+        model.dim, settings.window_days, partitions=settings.partitions
+    )
     rejected = (
         read.rejected,
         parsed.rejected,
@@ -84,7 +86,9 @@ def build(
 ) -> Detected:
     """Wire all stages from sources to events."""
     upto = compare(pipeline, sources, settings, model)
-    clustered = upto.compared | "Cluster" >> ClusterArticles(model.model_id, settings.window_days)
+    clustered = upto.compared | "Cluster" >> ClusterArticles(
+        model.model_id, settings.window_days, settings.granularity, settings.cross_language
+    )
     scored = clustered.events | "Score" >> ScoreEvents(clustered.assignments, settings.window_days)
     return Detected(
         clustered.assignments, scored.events, scored.changes, upto.repeats, upto.rejected

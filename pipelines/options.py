@@ -11,6 +11,8 @@ from typing import NoReturn
 
 from transforms.embed.model import DEFAULT_MODEL
 
+MOST_PARTITIONS = 1024  # every article is sent to each of them
+
 
 class UsageError(Exception):
     """The command line asks for something that cannot be done: exit code 2."""
@@ -35,6 +37,9 @@ class Settings:
     model: str
     max_tokens: int
     window_days: float
+    partitions: int
+    granularity: str
+    cross_language: bool
     max_file_mb: int
     fetch_timeout_seconds: float
     report: bool
@@ -52,6 +57,13 @@ def _positive_int(text: str) -> int:
         value = 0
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return value
+
+
+def _partitions(text: str) -> int:
+    value = _positive_int(text)
+    if value > MOST_PARTITIONS:
+        raise argparse.ArgumentTypeError(f"{text} is more than {MOST_PARTITIONS}")
     return value
 
 
@@ -120,6 +132,26 @@ def build_parser() -> argparse.ArgumentParser:
         help="how long an event stays open without a new article (default: %(default)s days)",
     )
     add(
+        "--granularity",
+        choices=("event", "story"),
+        default="event",
+        help="event: one thing that happened; story: also what followed from it, joined from a "
+        "lower probability (default: %(default)s)",
+    )
+    add(
+        "--cross_language",
+        action="store_true",
+        help="let reports in different languages be one event; needs a multilingual --model",
+    )
+    add(
+        "--partitions",
+        type=_partitions,
+        default=1,
+        metavar="N",
+        help="parts that the search for copies and neighbours is split into; the events are the "
+        f"same, 1 to {MOST_PARTITIONS} (default: %(default)s)",
+    )
+    add(
         "--max_file_mb",
         type=_positive_int,
         default=512,
@@ -174,6 +206,9 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         model=parsed.model,
         max_tokens=parsed.max_tokens,
         window_days=parsed.window_days,
+        partitions=parsed.partitions,
+        granularity=parsed.granularity,
+        cross_language=parsed.cross_language,
         max_file_mb=parsed.max_file_mb,
         fetch_timeout_seconds=parsed.fetch_timeout_seconds,
         report=parsed.report,

@@ -16,6 +16,7 @@ from schemas.event import (
     EventState,
     Keyword,
     LanguageCount,
+    Left,
 )
 from schemas.reject import Rejected, Repeat
 from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
@@ -41,6 +42,7 @@ __all__ = [
     "Identified",
     "Keyword",
     "LanguageCount",
+    "Left",
     "Neighbour",
     "Rejected",
     "Repeat",

@@ -20,6 +20,15 @@ class ChannelReading:
 
 
 @dataclass(frozen=True)
+class Left:
+    """An event an article was in before: it was merged away, or the article moved on."""
+
+    event_id: str
+    at: datetime  # event clock when it left
+    reason: str  # what turned
+
+
+@dataclass(frozen=True)
 class Assignment:
     """The decision that put one article into one event."""
 
@@ -35,6 +44,7 @@ class Assignment:
     second_event_id: str = ""  # the candidate that came next; "" when there was none
     second_score: float = 0.0  # probability that it belongs there, had the best not been
     channels: tuple[ChannelReading, ...] = ()  # what was measured, in the order of the model
+    earlier: tuple[Left, ...] = ()  # events it was in before, oldest first
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ class EventChange:
     """Something that happened to an event, in the shape of a CloudEvent 1.0."""
 
     id: str  # hash of subject, type and time: the same on replay
-    type: str  # org.newsevents.event.created, .breaking or .closed
+    type: str  # org.newsevents.event.created, .breaking, .merged or .closed
     subject: str  # event_id
     time: datetime  # UTC, in event time
     data: str  # JSON object

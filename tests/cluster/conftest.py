@@ -9,25 +9,40 @@ from schemas import ComparedArticle, DuplicateVerdict, Neighbour
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import CONTEXT, FEATURES, JoinModel
 from transforms.cluster.terms import DocumentFrequencies
+from transforms.cluster.trees import trees_from_json, trees_to_json
 
 
-def simple_model(**weights):
-    """A model that joins when the weighted features of the best candidate exceed 0.5."""
-    row = np.array([weights.get(name, 0.0) for name in FEATURES])
-    decide = np.concatenate([row * 20.0, np.zeros(len(CONTEXT))])
-    return JoinModel("test", row, 0.0, np.zeros(len(FEATURES)), decide, -10.0, 0.5, 0.2)
+def staircase(name):
+    """Trees whose log odds climb steeply with one feature, through zero at 0.5."""
+    at = FEATURES.index(name)
+    steps = [step / 100 for step in range(-20, 121)]
+    stumps = [[[at, step, 1, 2, 0.0], [0, 0.0, 1, 1, -0.2], [0, 0.0, 2, 2, 0.2]] for step in steps]
+    return trees_from_json(trees_to_json(0.0, stumps), len(FEATURES) + len(CONTEXT))
+
+
+def simple_model(name, contested_band=0.2):
+    """A model that joins when one feature of the best candidate exceeds 0.5."""
+    rank = np.zeros(len(FEATURES))
+    rank[FEATURES.index(name)] = 1.0
+    stranger = np.zeros(len(FEATURES))
+    return JoinModel("test", rank, 0.0, stranger, staircase(name), (), None, 0.5, contested_band)
 
 
 @pytest.fixture
 def by_cosine():
-    """Joins the event whose nearest member has a cosine above 0.5."""
-    return simple_model(dense_best=1.0)
+    """Joins the event whose nearest member has a cosine above 0.5.
+
+    The vectors of the fixtures are all alike, so the cosine comes as containment.
+    """
+    return simple_model("containment_best")
 
 
 @pytest.fixture
 def new_index(by_cosine):
-    def make(model=by_cosine, days=7):
-        return EventIndex(model, DocumentFrequencies({}, 1000), "test", timedelta(days=days))
+    def make(model=by_cosine, days=7, **settings):
+        return EventIndex(
+            model, DocumentFrequencies({}, 1000), "test", timedelta(days=days), **settings
+        )
 
     return make
 
@@ -38,7 +53,7 @@ def compared(make_embedded):
 
     def make(article_id, near=None, copy_of="", **changes):
         neighbours = tuple(
-            Neighbour(other, cosine, 0.0, "vector") for other, cosine in (near or {}).items()
+            Neighbour(other, cosine, cosine, "vector") for other, cosine in (near or {}).items()
         )
         verdict = DuplicateVerdict("none", "", 0.0, "")
         if copy_of:

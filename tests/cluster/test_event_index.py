@@ -3,8 +3,6 @@ from datetime import timedelta
 import pytest
 
 from schemas.ids import event_id
-from transforms.cluster.event_index import EventIndex
-from transforms.cluster.terms import DocumentFrequencies
 
 
 def test_an_article_without_neighbours_opens_an_event(new_index, compared):
@@ -28,7 +26,7 @@ def test_evidence_names_channels_and_margin(new_index, compared):
     index.assign(compared("z", {"a": 0.1}))
     evidence = index.assign(compared("b", {"a": 0.9, "z": 0.3})).evidence
     assert f"joins {event_id('a')}" in evidence
-    assert "dense_best 0.90" in evidence
+    assert "names_best" in evidence
     assert "margin 0.60" in evidence
 
 
@@ -73,10 +71,10 @@ def test_a_quiet_event_is_closed_once_and_takes_no_more(new_index, compared, mak
     index = new_index(days=7)
     start = make_article().event_time
     index.assign(compared("a", event_time=start))
-    assert list(index.expire()) == []
+    assert list(index.retired()) == []
     later = start + timedelta(days=8)
     assert index.assign(compared("b", {"a": 0.99}, event_time=later)).role == "seed"
-    (closed,) = index.expire()
+    (closed,) = index.retired()
     assert (closed.event_id, closed.status) == (event_id("a"), "closed")
     assert [state.event_id for state in index.states()] == [event_id("b")]
 
@@ -88,7 +86,7 @@ def test_a_revision_after_its_event_closed_opens_an_event_with_an_id_of_its_own(
     start = make_article().event_time
     index.assign(compared("a", event_time=start))
     index.assign(compared("b", event_time=start + timedelta(days=30)))
-    assert len(list(index.expire())) == 1
+    assert len(list(index.retired())) == 1
     again = index.assign(compared("a", event_time=start + timedelta(days=30), revision=2))
     assert again.role == "seed"
     assert again.event_id not in (event_id("a"), event_id("b"))
@@ -102,7 +100,7 @@ def test_an_event_that_is_still_reported_on_stays_open(new_index, compared, make
         name = f"d{day}"
         joined = index.assign(compared(name, near, event_time=start + timedelta(days=day)))
         near = {name: 0.9}
-        list(index.expire())
+        list(index.retired())
     assert joined.event_id == event_id("d0")
 
 
@@ -111,7 +109,7 @@ def test_an_undated_event_waits_for_a_dated_member(new_index, compared, make_art
     start = make_article().event_time
     index.assign(compared("u", time_known=False))
     index.assign(compared("x", event_time=start + timedelta(days=100)))
-    list(index.expire())
+    list(index.retired())
     joined = index.assign(compared("b", {"u": 0.9}, event_time=start + timedelta(days=101)))
     assert joined.event_id == event_id("u")
 
@@ -138,13 +136,12 @@ def test_novelty_of_the_seed_falls_with_its_nearest_neighbour(new_index, compare
     assert novelty[event_id("c")] == pytest.approx(0.7)
 
 
-def test_a_restored_index_decides_alike(new_index, compared, by_cosine):
+def test_a_restored_index_decides_alike(new_index, compared):
     index = new_index()
     index.assign(compared("a"))
     index.assign(compared("b", {"a": 0.9}))
-    restored = EventIndex.from_bytes(
-        index.to_bytes(), by_cosine, DocumentFrequencies({}, 1000), "test"
-    )
+    restored = new_index()
+    restored.restore(index.to_bytes())
     for article in (
         compared("c", {"b": 0.8}),
         compared("d", {"a": 0.2}),
@@ -154,9 +151,9 @@ def test_a_restored_index_decides_alike(new_index, compared, by_cosine):
         assert restored.assign(article) == index.assign(article)
 
 
-def test_bytes_of_another_version_are_refused(by_cosine):
+def test_bytes_of_another_version_are_refused(new_index):
     with pytest.raises(ValueError, match="format version"):
-        EventIndex.from_bytes(b"\x63x", by_cosine, DocumentFrequencies({}, 1), "test")
+        new_index().restore(b"\x63x")
 
 
 def test_a_label_places_an_article_where_the_model_would_not(new_index, compared):
@@ -167,3 +164,79 @@ def test_a_label_places_an_article_where_the_model_would_not(new_index, compared
     assert candidates.events == (event_id("a"),)
     copied, nothing = index.place(compared("c", copy_of="a"), None)
     assert (copied.event_id, nothing) == (event_id("a"), None)
+
+
+def test_channels_hold_the_best_and_the_second_best_event(new_index, compared):
+    index = new_index()
+    index.assign(compared("a"))
+    index.assign(compared("z", {"a": 0.1}))
+    joined = index.assign(compared("b", {"a": 0.9, "z": 0.3}))
+    assert (joined.best_event_id, joined.second_event_id) == (event_id("a"), event_id("z"))
+    assert joined.best_score == joined.score > joined.threshold > joined.second_score
+    read = {channel.name: (channel.best, channel.second) for channel in joined.channels}
+    assert read["containment_best"] == (0.9, 0.3)
+
+
+def two_events_that_meet(index, compared, bridges):
+    index.assign(compared("a"))
+    index.assign(compared("z", {"a": 0.1}))
+    return [index.assign(compared(f"m{number}", {"a": 0.9, "z": 0.8})) for number in range(bridges)]
+
+
+def test_one_article_between_two_events_merges_nothing(new_index, compared):
+    index = new_index()
+    two_events_that_meet(index, compared, 1)
+    assert index.moves() == []
+    assert {state.status for state in index.states()} == {"active"}
+
+
+def test_two_events_that_keep_meeting_are_merged_into_the_older(new_index, compared):
+    index = new_index()
+    last = two_events_that_meet(index, compared, 2)[-1]
+    assert last.event_id == event_id("a")
+    (move,) = index.moves()
+    assert index.moves() == []
+    assert (move.article_ids, move.to_event) == ({"z"}, event_id("a"))
+    assert (move.left.event_id, move.left.reason[:6]) == (event_id("z"), "merged")
+    (gone,) = index.retired()
+    assert (gone.event_id, gone.status, gone.merged_into) == (
+        event_id("z"), "merged", event_id("a"),
+    )  # fmt: skip
+    assert [state.event_id for state in index.states()] == [event_id("a")]
+    assert index.assign(compared("late", {"z": 0.9})).event_id == event_id("a")
+
+
+def test_a_large_event_is_not_merged_by_two_articles_alone(new_index, compared):
+    index = new_index()
+    for start in ("a", "z"):
+        index.assign(compared(start))
+        for number in range(6):
+            index.assign(compared(f"{start}{number}", {start: 0.9}))
+    for number in range(2):
+        index.assign(compared(f"m{number}", {"a": 0.9, "z": 0.8}))
+    assert index.moves() == []
+
+
+def test_articles_surely_in_different_languages_do_not_meet(new_index, compared):
+    index = new_index()
+    index.assign(compared("a", language="en", language_confidence=0.99))
+    other = compared("b", {"a": 0.9}, language="de", language_confidence=0.99)
+    assert index.assign(other).role == "seed"
+    unsure = compared("c", {"a": 0.9}, language="de", language_confidence=0.4)
+    assert index.assign(unsure).event_id == event_id("a")
+
+
+def test_with_a_cross_language_model_they_do(new_index, compared, by_cosine):
+    index = new_index(cross_model=by_cosine)
+    index.assign(compared("a", language="en", language_confidence=0.99))
+    other = compared("b", {"a": 0.9}, language="de", language_confidence=0.99)
+    assert index.assign(other).event_id == event_id("a")
+
+
+def test_a_lower_threshold_joins_more(new_index, compared):
+    near = {"a": 0.48}
+    strict, broad = new_index(), new_index(threshold=0.01)
+    for index in (strict, broad):
+        index.assign(compared("a"))
+    assert strict.assign(compared("b", near)).role == "seed"
+    assert broad.assign(compared("b", near)).role == "member"

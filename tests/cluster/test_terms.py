@@ -3,7 +3,6 @@ import pytest
 from transforms.cluster.terms import (
     DocumentFrequencies,
     background_frequencies,
-    cosine,
     extract_terms,
     first_sentences,
     name_spans,
@@ -55,9 +54,9 @@ def test_the_stream_teaches_what_is_common_this_week():
     assert frequencies.idf("election") < before
 
 
-def test_vectors_have_unit_length_and_equal_texts_cosine_one():
+def test_vectors_have_unit_length():
     vector = weigh({"cannery": 2, "boiler": 1}, DocumentFrequencies({}, 100))
-    assert cosine(vector, vector) == pytest.approx(1.0)
+    assert sum(weight**2 for weight in vector.values()) == pytest.approx(1.0)
     assert weigh({}, DocumentFrequencies({}, 100)) == {}
 
 

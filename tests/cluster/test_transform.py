@@ -5,6 +5,7 @@ from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from schemas import Assignment, EventState
+from schemas.ids import event_id
 from transforms import ClusterArticles
 from transforms._shared.ordering import decision_order
 from transforms.cluster.event_index import EventIndex
@@ -32,7 +33,7 @@ def test_the_stage_equals_the_index_fed_in_decision_order(compared, make_article
     expected, events = [], []
     for article in sorted(articles, key=lambda item: decision_order(item.embedded.article)):
         expected.append(_place(index.assign(article)))
-        events += [_event(state) for state in index.expire()]
+        events += [_event(state) for state in index.retired()]
     events += [_event(state) for state in index.states()]
     assert [status for _, status in events] == ["closed", "active"]
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
@@ -40,4 +41,33 @@ def test_the_stage_equals_the_index_fed_in_decision_order(compared, make_article
         assert_that(clustered.assignments | beam.Map(_place), equal_to(expected))
         assert_that(
             clustered.events | "Event" >> beam.Map(_event), equal_to(events), label="Events"
+        )
+
+
+def _history(assignment: Assignment) -> tuple[str, str, tuple[str, ...]]:
+    left = tuple(left.event_id for left in assignment.earlier)
+    return assignment.compared.embedded.article.article_id, assignment.event_id, left
+
+
+def test_articles_of_a_merged_event_end_in_the_survivor_and_remember_it(
+    compared, by_cosine, monkeypatch
+):
+    monkeypatch.setattr("transforms.cluster.transform.load_join_model", lambda _: by_cosine)
+    articles = [
+        compared("a"),
+        compared("b", {"a": 0.1}),
+        compared("c", copy_of="b"),
+        *(compared(f"m{n}", {"a": 0.9, "b": 0.8}) for n in range(2)),
+    ]
+    a, b = event_id("a"), event_id("b")
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        clustered = pipeline | beam.Create(articles, reshuffle=False) | ClusterArticles("test")
+        assert_that(
+            clustered.assignments | beam.Map(_history),
+            equal_to([("a", a, ()), ("b", a, (b,)), ("c", a, (b,)), ("m0", a, ()), ("m1", a, ())]),
+        )
+        assert_that(
+            clustered.events | "Event" >> beam.Map(_event),
+            equal_to([(b, "merged"), (a, "active")]),
+            label="Events",
         )

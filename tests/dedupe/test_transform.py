@@ -1,29 +1,71 @@
 import apache_beam as beam
+import pytest
+from apache_beam.metrics import MetricsFilter
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from schemas import ComparedArticle
 from transforms import CompareArticles
+from transforms._shared.counts import MICROSECONDS
 from transforms._shared.ordering import decision_order
 from transforms.dedupe.duplicate_index import DuplicateIndex
 
 
-def _verdict(compared: ComparedArticle) -> tuple[str, str, str]:
+def _comparable(compared: ComparedArticle) -> tuple[object, ...]:
     article = compared.embedded.article
-    return article.article_id, compared.verdict.kind, compared.verdict.of
+    return article.article_id, compared.verdict, compared.neighbours
 
 
-def test_the_stage_equals_the_index_fed_in_decision_order(embed, make_article, story, reword):
+@pytest.fixture
+def articles(embed, make_article, story, reword):
     start = make_article().event_time
-    articles = [
+    return [
         embed("late", story, event_time=start.replace(hour=20)),
         embed("early", reword(story, 0.1), event_time=start.replace(hour=6)),
         embed("undated", story[:500], time_known=False),
     ]
+
+
+@pytest.fixture
+def expected(articles):
     index = DuplicateIndex(64)
     ordered = sorted(articles, key=lambda item: decision_order(item.article))
-    expected = [_verdict(index.assign(article)) for article in ordered]
+    return [_comparable(index.assign(article)) for article in ordered]
+
+
+@pytest.fixture
+def compare_articles(articles):
+    """``compare_articles(expected, **fields)``: check the stage and give its counters."""
+
+    def run(expected, **fields):
+        pipeline = BeamTestPipeline(runner="FnApiRunner")
+        with pipeline:
+            compared = (
+                pipeline
+                | beam.Create(articles, reshuffle=False)
+                | CompareArticles(dim=64, **fields)
+            )
+            assert_that(compared | beam.Map(_comparable), equal_to(expected))
+        found = pipeline.result.metrics().query(MetricsFilter().with_namespace("dedupe"))
+        return {counter.key.metric.name: counter.committed for counter in found["counters"]}
+
+    return run
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 16])
+def test_the_stage_equals_the_index_fed_in_decision_order(expected, compare_articles, partitions):
     assert [row[0] for row in expected] == ["undated", "early", "late"]
-    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        compared = pipeline | beam.Create(articles, reshuffle=False) | CompareArticles(dim=64)
-        assert_that(compared | beam.Map(_verdict), equal_to(expected))
+    counters = compare_articles(expected, partitions=partitions)
+    assert counters.pop(MICROSECONDS) > 0
+    assert counters == {"in": 3, "out": 3, "near_verbatim": 1}
+
+
+def test_no_article_is_compared_with_none(compare_articles, articles):
+    articles.clear()
+    assert compare_articles([], partitions=4) == {}
+
+
+def test_steps_of_the_search_take_and_give_what_their_neighbours_do(articles):
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    compared = pipeline | beam.Create(articles) | CompareArticles(dim=64, partitions=3)
+    assert compared.element_type is ComparedArticle

@@ -25,7 +25,7 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Kettlewick Ech
 <link>https://echo.example/bridge</link><pubDate>Mon, 02 Mar 2026 06:12:00 GMT</pubDate>
 <description>The old bridge at Kettlewick is closed because of a crack.</description>
 </item></channel></rss>"""
-MODULES = ("detect_events", "evaluate", "train", "report")
+MODULES = ("detect_events", "evaluate", "train", "report", "quality", "explain")
 
 
 @pytest.fixture
@@ -281,8 +281,8 @@ def test_dry_run_prints_the_steps_and_writes_nothing(command, story, out, tmp_pa
 @pytest.mark.parametrize("module", MODULES)
 def test_help_answers_without_loading_anything_heavy(module):
     heavy = {"torch", "apache_beam", "sentence_transformers", "pyarrow", "sklearn", "trafilatura"}
-    if module == "report":
-        module = "report.__main__"
+    if module in ("report", "explain"):
+        module = f"{module}.__main__"
     code = (
         f"import sys\nfrom pipelines.{module} import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\n"

@@ -1,120 +1,25 @@
+import contextlib
+import hashlib
+import io
 import json
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from pipelines.train import (
-    Step,
-    fit,
-    headlines_only,
-    in_training_half,
-    main,
-    replay,
-    to_json,
-)
-from schemas import ComparedArticle, DuplicateVerdict, Neighbour
-from transforms.cluster.join_model import ANY_MODEL, FEATURES, parse_join_model
+from pipelines.labelled import LabelledError
+from pipelines.model_card import CARD
+from pipelines.train import in_training_half, main, shortened
+from transforms.cluster.join_model import ANY_MODEL, parse_join_model
 
 HARD_PAIRS = Path(__file__).parents[2] / "tests" / "quality" / "hard_pairs.jsonl"
-DENSE = [row for row, name in enumerate(FEATURES) if "dense" in name]
-
-
-@pytest.fixture
-def compared(make_embedded):
-    """``compared(id, *nearer_ids, copy_of="")``: an article and the neighbours it has."""
-
-    def make(article_id, *near, copy_of=""):
-        neighbours = tuple(Neighbour(other, 0.8, 0.1, "vector") for other in near)
-        verdict = DuplicateVerdict("near_verbatim" if copy_of else "none", copy_of, 0.9, "")
-        return ComparedArticle(make_embedded(article_id=article_id), verdict, neighbours)
-
-    return make
-
-
-def test_replay_puts_articles_where_their_labels_say(compared):
-    steps = replay(
-        [
-            (compared("a1"), "a"),
-            (compared("b1", "a1"), "b"),
-            (compared("a2", "b1", "a1"), "a"),
-            (compared("a3", "a2", "a1"), "a"),
-            (compared("c1", "a1"), "c"),
-        ]
-    )
-    assert [step.right for step in steps] == [-1, 1, 0, -1]
-    assert [step.features.shape for step in steps] == [
-        (rows, len(FEATURES)) for rows in (1, 2, 1, 1)
-    ]
-    size = FEATURES.index("log_size")
-    assert steps[2].features[0, size] == pytest.approx(np.log1p(2))
-
-
-def test_copies_teach_nothing(compared):
-    stream = [(compared("a1"), "a"), (compared("a2", "a1", copy_of="a1"), "a")]
-    assert replay(stream) == []
-
-
-def test_article_whose_event_is_no_candidate_has_no_right_one(compared):
-    stream = [(compared("a1"), "a"), (compared("b1"), "b"), (compared("a2", "b1"), "a")]
-    assert [step.right for step in replay(stream)] == [-1]
-
-
-def steps(seed, telling, count=60):
-    """Choices among four candidates, where one feature tells the right one; a fifth have none."""
-    rng = np.random.default_rng(seed)
-    at = FEATURES.index(telling)
-    made = []
-    for number in range(count):
-        features = rng.uniform(0.0, 0.3, (4, len(FEATURES)))
-        right = int(rng.integers(4)) if number % 5 else -1
-        if right >= 0:
-            features[right, at] += 0.6
-        made.append(Step(features, right))
-    return made
-
-
-@pytest.mark.parametrize("telling", ["lead_best", "names_best"])
-def test_fitted_model_joins_the_right_event_and_no_other(telling):
-    model = fit([steps(1, telling), steps(2, telling, 90)], "m@1#4")
-    for step in steps(3, telling):
-        decision = model.decision(step.features)
-        if step.right >= 0:
-            assert decision.best == step.right
-            assert decision.probability > 0.5
-        else:
-            assert decision.probability < 0.5
-
-
-def test_any_model_has_no_weight_on_cosines():
-    bound, unbound = (fit([steps(1, "dense_best")], name) for name in ("m@1#4", ANY_MODEL))
-    assert bound.rank[DENSE].any() and bound.decide[DENSE].any()
-    assert not unbound.rank[DENSE].any()
-    assert not unbound.decide[DENSE].any()
-    assert (bound.embedding_model, unbound.embedding_model) == ("m@1#4", ANY_MODEL)
-
-
-def test_large_stream_does_not_outvote_a_small_one():
-    small, large = steps(1, "lead_best", 40), steps(2, "title_best", 400)
-    rank = fit([small, large], "m@1#4").rank
-    ratio = rank[FEATURES.index("lead_best")] / rank[FEATURES.index("title_best")]
-    assert 0.5 < ratio < 2.0
-
-
-def test_fitting_twice_gives_the_same_file():
-    one, other = (to_json(fit([steps(1, "lead_best")], "m@1#4"), []) for _ in range(2))
-    assert one == other
-
-
-def test_file_holds_the_model_and_what_it_was_made_from():
-    model = fit([steps(1, "lead_best")], "m@1#4")
-    made_from = [{"file": "s.jsonl", "sha256": "0" * 64, "labels": "all"}]
-    text = to_json(model, made_from)
-    assert json.loads(text)["made_from"] == made_from
-    read = parse_join_model(text, "join_model.json")
-    for name in ("rank", "stranger", "decide"):
-        np.testing.assert_allclose(getattr(read, name), getattr(model, name), atol=1e-6)
-    assert (read.embedding_model, read.threshold) == (model.embedding_model, model.threshold)
+MINILM = "all-MiniLM-L6-v2@53aa51172d14#384"
+FILES = {
+    "join_model.json": MINILM,
+    "join_model_any.json": ANY_MODEL,
+    "join_model_cross.json": "cross-language",
+}
 
 
 def test_half_of_the_labels_is_for_training_always_the_same():
@@ -123,33 +28,122 @@ def test_half_of_the_labels_is_for_training_always_the_same():
     assert chosen[:6] == ["3", "4", "11", "12", "13", "18"]
 
 
-def test_headlines_keep_everything_but_the_text(make_file, tmp_path):
-    records = [{"id": n, "title": f"Title {n}", "text": "Words.", "label": "ä"} for n in (1, 2)]
-    path = make_file("s.jsonl", "\n".join(map(json.dumps, records)) + "\n\n")
-    copy = Path(headlines_only(path, tmp_path / "bare.jsonl"))
-    found = [json.loads(line) for line in copy.read_text(encoding="utf-8").splitlines()]
-    assert found == [record | {"text": ""} for record in records]
-    assert str(copy) != path
+TEXT = " ".join(f"w{number}" for number in range(100))
 
 
-def first_lines(count):
-    return "".join(HARD_PAIRS.read_text(encoding="utf-8").splitlines(keepends=True)[:count])
+@pytest.fixture
+def short(make_file, tmp_path):
+    """``short(form, *texts)``: the records of a stream with these texts, and of its short copy."""
 
-
-def test_command_writes_both_files_from_labelled_streams(make_file, tmp_path, capfd):
-    path, half = make_file("s.jsonl", first_lines(16)), make_file("h.jsonl", first_lines(24))
-    assert main(["--labelled", path, "--half", half, "--folder", str(tmp_path)]) == 0
-    said = capfd.readouterr().err
-    for name, bound in (("join_model.json", "all-MiniLM-L6-v2@53aa51172d14#384"),
-                        ("join_model_any.json", ANY_MODEL)):  # fmt: skip
-        text = (tmp_path / name).read_text(encoding="utf-8")
-        assert parse_join_model(text, name).embedding_model == bound
-        made_from = json.loads(text)["made_from"]
-        assert [(item["file"], item["labels"]) for item in made_from] == [
-            ("s.jsonl", "all"),
-            ("h.jsonl", "half"),
+    def make(form, *texts):
+        records = [
+            {"id": n, "title": f"Title {n}", "text": text, "label": "ä"}
+            for n, text in enumerate(texts)
         ]
-        assert f"wrote {tmp_path / name} for {bound}" in said
+        path = make_file("s.jsonl", "\n".join(map(json.dumps, records)) + "\n\n")
+        copy = Path(shortened(path, tmp_path / "short.jsonl", form))
+        assert str(copy) != path
+        found = copy.read_text(encoding="utf-8").splitlines()
+        return records, [json.loads(line) for line in found]
+
+    return make
+
+
+def test_headlines_keep_everything_but_the_text(short):
+    records, found = short("headlines", TEXT, "Words.")
+    assert found == [record | {"text": ""} for record in records]
+
+
+def test_summaries_keep_everything_but_the_end_of_the_text(short):
+    records, found = short("summaries", *[TEXT] * 50)
+    assert [item | {"text": ""} for item in found] == [item | {"text": ""} for item in records]
+    assert all(TEXT.startswith(item["text"] + " ") for item in found)
+    lengths = [len(item["text"].split()) for item in found]
+    assert 40 <= min(lengths) < max(lengths) < 80
+    assert all(one != other for one, other in pairwise(lengths))
+
+
+def test_summaries_of_short_and_missing_texts_are_whole(short):
+    _, found = short("summaries", "Few words.", "", None)
+    assert [item["text"] for item in found] == ["Few words.", "", ""]
+
+
+def test_stream_that_cannot_be_read_has_no_short_copy(tmp_path):
+    with pytest.raises(LabelledError, match="cannot read"):
+        shortened(str(tmp_path / "none.jsonl"), tmp_path / "short.jsonl", "headlines")
+
+
+class Trained:
+    """What one run of the command with the default model left and said."""
+
+    def __init__(self, folder):
+        lines = HARD_PAIRS.read_text(encoding="utf-8").splitlines(keepends=True)
+        paths = {}
+        for name, count in (("s", 12), ("x", 12), ("h", 24), ("d", 6)):
+            paths[name] = folder / f"{name}.jsonl"
+            paths[name].write_text("".join(lines[:count]), encoding="utf-8")
+        self.folder = folder / "out"
+        self.folder.mkdir()
+        arguments = (
+            "--labelled", paths["s"], "--expert", paths["x"], "--half", paths["h"],
+            "--held_out", paths["d"], "--cross_validate", "--folder", self.folder,
+        )  # fmt: skip
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.code = main(list(map(str, arguments)))
+        self.said = said.getvalue()
+
+    def text(self, name):
+        return (self.folder / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return Trained(tmp_path_factory.mktemp("train"))
+
+
+def test_command_writes_three_files_and_the_card(trained):
+    assert trained.code == 0
+    assert {path.name for path in trained.folder.iterdir()} == {*FILES, CARD}
+    written = [line for line in trained.said.splitlines() if "documents read" not in line]
+    assert written == [
+        *(f"wrote {trained.folder / name} for {bound}" for name, bound in FILES.items()),
+        f"wrote {trained.folder / CARD}",
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_is_a_model_and_names_the_streams_it_was_made_from(trained, name):
+    model = parse_join_model(trained.text(name), name)
+    assert model.embedding_model == FILES[name]
+    assert len(model.experts) == (1 if name == "join_model.json" else 0)
+    stored = json.loads(trained.text(name))
+    assert date.fromisoformat(stored["made_on"])
+    keys = ("file", "labels", "forms", "expert")
+    assert [tuple(item[key] for key in keys) for item in stored["made_from"]] == [
+        ("s.jsonl", "all", ["full", "headlines"], False),
+        ("x.jsonl", "all", ["full", "summaries", "headlines"], True),
+        ("h.jsonl", "half", ["full"], False),
+    ]
+    for item in stored["made_from"]:
+        content = (trained.folder.parent / item["file"]).read_bytes()
+        assert item["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_held_out_stream_is_scored_and_taught_nothing(trained):
+    (line,) = [line for line in trained.text(CARD).splitlines() if line.startswith("| d ")]
+    assert line.startswith("| d | held out | 6 | ")
+    assert "d.jsonl" not in trained.text(CARD)
+
+
+def test_cross_validation_adds_a_line_for_each_trained_stream(trained):
+    scored = [
+        line for line in trained.text(CARD).splitlines() if " | left out of training | " in line
+    ]
+    assert [line.split(" | ")[:3] for line in scored] == [
+        ["| s", "left out of training", "12"],
+        ["| x", "left out of training", "12"],
+        ["| h", "left out of training", "24"],
+    ]
 
 
 LONE = '{"id": "a", "title": "Old bridge closed", "text": "", "label": "x"}\n'
@@ -158,7 +152,11 @@ LONE = '{"id": "a", "title": "Old bridge closed", "text": "", "label": "x"}\n'
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "required: --labelled"),
+        ([], 2, "nothing to train on: give --labelled, --expert or --half"),
+        (["--held_out", "LONE"], 2, "nothing to train on"),
+        (["--expert", "LONE"], 2, "an expert needs other streams to differ from"),
+        (["--labelled", "LONE", "--held_out", "LONE"], 2, "two streams have the same name"),
+        (["--labelled", "LONE", "--cross_validate"], 2, "give two or more to train on"),
         (["--labelled", "none.jsonl"], 2, "cannot read none.jsonl: "),
         (["--labelled", "LONE", "--models", "x"], 2, "unrecognized arguments: --models x"),
         (["--labelled", "LONE"], 2, "teaches nothing: it needs several events of several articles"),
@@ -173,7 +171,8 @@ def test_what_cannot_be_trained_on_is_one_line(
     lone = make_file("s.jsonl", LONE)
     monkeypatch.chdir(tmp_path)
     found = main(["--folder", ".", *(lone if a == "LONE" else a for a in arguments)])
-    said = capfd.readouterr().err
+    lines = capfd.readouterr().err.splitlines(keepends=True)
+    said = "".join(line for line in lines if "documents read" not in line)  # told when it is slow
     assert (found, said.count("\n")) == (code, 1)
     assert said.startswith("newsevents: ")
     assert words in said

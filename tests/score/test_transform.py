@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import apache_beam as beam
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from schemas import Event, EventChange
+from schemas import Event, EventChange, Left
 from transforms import ScoreEvents
 
 
@@ -29,5 +31,27 @@ def test_each_event_meets_its_own_articles(assigned, state):
         assert_that(
             scored.changes | "Subject" >> beam.Map(_subject),
             equal_to([(first.event_id, created), ("other", created)]),
+            label="Changes",
+        )
+
+
+def test_an_event_that_was_merged_away_keeps_a_row_and_says_where_it_went(assigned, state):
+    survivor = state()
+    gone = state(event_id="gone", status="merged", merged_into=survivor.event_id)
+    moved = replace(
+        assigned("b0", 1, role="seed"), earlier=(Left("gone", survivor.clock, "merged"),)
+    )
+    articles = [assigned("a0", 0, role="seed"), moved]
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        assignments = pipeline | "Articles" >> beam.Create(articles, reshuffle=False)
+        states = pipeline | "States" >> beam.Create([survivor, gone], reshuffle=False)
+        scored = states | ScoreEvents(assignments)
+        assert_that(
+            scored.events | beam.Map(_size), equal_to([(survivor.event_id, 2), ("gone", 1)])
+        )
+        kinds = [(survivor.event_id, "created"), ("gone", "created"), ("gone", "merged")]
+        assert_that(
+            scored.changes | "Subject" >> beam.Map(_subject),
+            equal_to([(subject, f"org.newsevents.event.{kind}") for subject, kind in kinds]),
             label="Changes",
         )

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 
-from schemas import SCHEMA_VERSION, DuplicateVerdict
+from schemas import SCHEMA_VERSION, ChannelReading, DuplicateVerdict, Left
 from schemas.tables import TABLES
 from transforms.write.rows import ROW_SOURCES, utc_date
 
@@ -72,6 +73,45 @@ def test_nested_records_become_structs(row):
 def test_article_joins_its_event_at_its_event_time(row):
     moment = datetime(2024, 4, 30, 8, tzinfo=timezone.utc)
     assert row("event_articles", event_time=moment)["joined_at"] == moment
+
+
+def test_membership_keeps_what_was_measured(make_record):
+    decided = replace(
+        make_record("event_articles"),
+        threshold=0.25,
+        best_event_id="e1",
+        best_score=0.875,
+        channels=(ChannelReading("names_best", 0.5, 0.0),),
+    )
+    row = ROW_SOURCES["event_articles"].row(decided)
+    assert (row["threshold"], row["best_event_id"], row["best_score"]) == (0.25, "e1", 0.875)
+    assert row["channels"] == [{"name": "names_best", "best": 0.5, "second": 0.0}]
+    assert (row["second_event_id"], row["second_score"], row["left_at"]) == (None, 0.0, None)
+
+
+def test_events_an_article_left_are_rows_of_their_own(make_record):
+    left = datetime(2024, 5, 2, tzinfo=timezone.utc)
+    moved = replace(
+        make_record("event_articles"),
+        role="seed",
+        threshold=0.25,
+        earlier=(Left("e3", left, "merged into e2"), Left("e2", left, "merged into e1")),
+    )
+    source = ROW_SOURCES["event_articles"]
+    rows = source.rows(moved)
+    assert [(row["event_id"], row["role"], row["left_at"], row["evidence"]) for row in rows] == [
+        ("e1", "member", None, "near"),
+        ("e3", "seed", left, "merged into e2"),
+        ("e2", "member", left, "merged into e1"),
+    ]
+    assert {(row["article_id"], row["joined_at"], row["threshold"]) for row in rows} == {
+        ("a1", source.time(moved), 0.25)
+    }
+
+
+def test_other_tables_have_one_row_per_record(make_record):
+    moved = replace(make_record("articles"), earlier=(Left("e0", datetime(2024, 5, 2), "moved"),))
+    assert len(ROW_SOURCES["articles"].rows(moved)) == 1
 
 
 def test_change_is_a_cloudevent_of_this_system(row):

@@ -1,6 +1,7 @@
-"""The order in which a partition's articles are decided on in a bounded run."""
+"""The order in which articles are decided on in a bounded run, and which partition keeps one."""
 
 from datetime import datetime, timezone
+from hashlib import blake2b
 
 from schemas import Article
 
@@ -17,3 +18,9 @@ def decision_order(article: Article) -> tuple[bool, datetime, str, int]:
     """
     at = article.event_time if article.time_known else _NO_TIME
     return (article.time_known, at, article.article_id, article.revision)
+
+
+def home_partition(article_id: str, partitions: int) -> int:
+    """Name the partition, from 0 on, that keeps every revision of an article."""
+    digest = blake2b(article_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % partitions

@@ -1,9 +1,9 @@
-"""Turn compared articles into events, one at a time: join, or open a new event."""
+"""Turn compared articles into events, one at a time: join, open, merge, or move on."""
 
 import math
 import pickle
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -11,49 +11,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import (
-    Article,
     Assignment,
+    ChannelReading,
     ComparedArticle,
     EntityCount,
     EventState,
     Keyword,
+    Left,
     Neighbour,
 )
 from schemas.ids import event_id
-from transforms._shared.shards import WindowClock, seconds
+from transforms._shared.shards import WindowClock
 from transforms.cluster.join_model import FEATURES, Decision, Features, JoinModel
-from transforms.cluster.terms import (
-    CHANNELS,
-    DocumentFrequencies,
-    Vector,
-    cosine,
-    extract_terms,
-    first_sentences,
-    weigh,
+from transforms.cluster.likeness import (
+    LIKENESS,
+    Arrival,
+    Member,
+    known_time,
+    likeness,
+    measure_article,
 )
+from transforms.cluster.terms import DocumentFrequencies
 
-_FORMAT = b"\x01"
+_FORMAT = b"\x02"
 _DECAY_DAYS = 4.0  # a member's weight in the centroid falls to 1/e after this gap
 _NEAR_DAYS = 3.0  # width of the time features, as in the published systems
-_MAX_TERMS = 400  # per channel of a centroid; the lightest are dropped beyond twice this
-_BRIEF_WORDS = 30  # title and text together
+_SAME_DAYS = 0.5  # closer gaps count as one: many dates are days, and bursts say little
+_JUDGED_NEIGHBOURS = 8  # members an article is measured against: the nearest,
+_JUDGED_LATEST = 5  # the latest, and the founder,
+_JUDGED = 12  # but no more than this
+_MAX_TERMS = 400  # of an event's keywords; the lightest are dropped beyond twice this
 _KEYWORDS = 8
 _ENTITIES = 10
+_SURE = 0.5  # probability from which an article that joined one event belongs to another as well
+_LEAST_VOTES = 2  # articles that must belong to two events before they are one,
+_VOTING_SHARE = 0.5  # and at least this share of the smaller
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-@dataclass
-class _Member:
-    """What is kept of an original article while its event lives."""
-
-    article_id: str
-    at: float | None
-    vector: NDArray[np.float32]
-    weights: dict[str, Vector]
-    names: tuple[str, ...]
-    title: str
-    summary: str
-    brief: bool  # hardly more than a headline: every channel then says the same few words
+_AT = {name: FEATURES.index(name) for name in FEATURES}
 
 
 @dataclass
@@ -61,13 +55,12 @@ class _OpenEvent:
     """The running sums of one event."""
 
     event_id: str
+    opened: int  # place in the order of opening
     dense: NDArray[np.float64]
-    sums: dict[str, dict[str, float]]
     novelty: float
-    members: list[_Member] = field(default_factory=list)
+    terms: dict[str, float] = field(default_factory=dict)
+    members: list[Member] = field(default_factory=list)
     article_ids: set[str] = field(default_factory=set)
-    name_holders: Counter[str] = field(default_factory=Counter)
-    number_holders: Counter[str] = field(default_factory=Counter)
     oldest: float | None = None
     newest: float | None = None
     contested: bool = False
@@ -78,32 +71,57 @@ class _OpenEvent:
             self.oldest = at if self.oldest is None else min(self.oldest, at)
             self.newest = at if self.newest is None else max(self.newest, at)
 
-    def absorb(self, member: _Member) -> None:
+    def absorb(self, member: Member) -> None:
         """Add an original to the sums, fading what came long before it."""
         if member.at is not None and self.newest is not None and member.at > self.newest:
-            fade = math.exp(-(member.at - self.newest) / (_DECAY_DAYS * 86_400))
-            self.dense *= fade
-            for channel in CHANNELS:
-                self.sums[channel] = {t: w * fade for t, w in self.sums[channel].items()}
+            self.fade(member.at - self.newest)
         self.dense += member.vector
-        for channel in CHANNELS:
-            total = self.sums[channel]
-            for term, weight in member.weights[channel].items():
-                total[term] = total.get(term, 0.0) + weight
-            if len(total) > 2 * _MAX_TERMS:
-                self.sums[channel] = dict(
-                    sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_TERMS]
-                )
-        self.name_holders.update(member.weights["names"].keys())
-        self.number_holders.update(member.weights["numbers"].keys())
+        self.add_terms(member.weights["lead"])
         self.members.append(member)
         self.article_ids.add(member.article_id)
         self.touch(member.at)
+
+    def fade(self, gap: float) -> None:
+        """Let what is in the sums count less after a gap, in seconds."""
+        share = math.exp(-gap / (_DECAY_DAYS * 86_400))
+        self.dense *= share
+        self.terms = {term: weight * share for term, weight in self.terms.items()}
+
+    def add_terms(self, weights: dict[str, float]) -> None:
+        """Add term weights, keeping the heaviest."""
+        for term, weight in weights.items():
+            self.terms[term] = self.terms.get(term, 0.0) + weight
+        if len(self.terms) > 2 * _MAX_TERMS:
+            heaviest = sorted(self.terms.items(), key=lambda pair: (-pair[1], pair[0]))
+            self.terms = dict(heaviest[:_MAX_TERMS])
+
+    def take_over(self, other: "_OpenEvent") -> None:
+        """Become both events."""
+        later, earlier = self.newest, other.newest
+        if later is not None and earlier is not None:
+            (self if later < earlier else other).fade(abs(later - earlier))
+        self.dense += other.dense
+        self.add_terms(other.terms)
+        self.members += other.members
+        self.article_ids |= other.article_ids
+        self.touch(other.oldest)
+        self.touch(other.newest)
+        self.contested |= other.contested
 
     def centroid(self) -> NDArray[np.float32]:
         """Give the unit mean vector."""
         norm = float(np.linalg.norm(self.dense))
         return (self.dense / norm if norm else self.dense).astype(np.float32)
+
+    def judged(self, nearest: Sequence[Member]) -> list[Member]:
+        """Choose the members an article is measured against: nearest, founder and latest."""
+        chosen = list(nearest[:_JUDGED_NEIGHBOURS])
+        known = {member.article_id for member in chosen}
+        for member in (self.members[0], *self.members[: -_JUDGED_LATEST - 1 : -1]):
+            if len(chosen) < _JUDGED and member.article_id not in known:
+                known.add(member.article_id)
+                chosen.append(member)
+        return chosen
 
 
 @dataclass(frozen=True)
@@ -114,16 +132,27 @@ class Candidates:
     features: Features  # (n, len(FEATURES))
 
 
+@dataclass(frozen=True)
+class Move:
+    """Articles that left one event for another after they were assigned."""
+
+    article_ids: frozenset[str]
+    to_event: str
+    left: Left
+
+
 class EventIndex:
     """The open events of one partition.
 
     ``assign`` never searches: it judges the events of the neighbours that ``dedupe`` found,
-    against each event's decayed centroid *and* its closest members, so that a chain of look-alike
-    stories does not grow into one event. Copies follow their original and add no weight.
+    against each event's decayed centroid, its closest members, its founder and its latest, so
+    that a chain of look-alike stories does not grow into one event. Copies follow their original
+    and add no weight. When articles of one event keep belonging to another as well, the two are
+    merged and the older lives on; ``moves`` tells who moved.
 
-    State per event: sums of vectors and term weights (at most 800 terms a channel), and per
-    original article its term weights and first sentences, about 8 KB; dropped when the event has
-    been quiet for the window by the event clock. Undated events stay until a dated member joins.
+    State per original article: term weights and first sentences, about 30 KB; dropped when its
+    event has been quiet for the window by the event clock. Undated events stay until a dated
+    member joins.
     """
 
     def __init__(
@@ -132,34 +161,42 @@ class EventIndex:
         frequencies: DocumentFrequencies,
         embedding_model: str,
         window: timedelta = timedelta(days=7),
+        threshold: float | None = None,
+        cross_model: JoinModel | None = None,
     ) -> None:
         self._model = model
+        self._threshold = model.threshold if threshold is None else threshold
+        self._cross_model = cross_model
         self._frequencies = frequencies
         self._embedding_model = embedding_model
         self._clock = WindowClock(window)
         self._events: dict[str, _OpenEvent] = {}
         self._event_of: dict[str, str] = {}  # article → event, copies included
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
+        self._votes: dict[tuple[str, str], int] = {}  # younger and older event → articles
+        self._opened = 0
         self._last_sweep: float | None = None
+        self._moves: list[Move] = []
+        self._merged: list[EventState] = []
 
     def assign(self, compared: ComparedArticle) -> Assignment:
         """Put one article into an event: its original's, the best candidate's or a new one."""
         settled = self._settle(compared)
         if settled is not None:
             return settled
-        member = self._measure(compared)
-        candidates = self._candidates(member, compared.neighbours)
+        arrival = measure_article(compared.embedded, self._frequencies)
         novelty = 1.0 - max((n.cosine for n in compared.neighbours), default=0.0)
-        if not candidates.events:
-            return self._open(compared, member, novelty, "no earlier event is near", False)
-        decision = self._model.decision(candidates.features)
-        row = candidates.features[decision.best]
-        best = candidates.events[decision.best]
-        contested = abs(decision.probability - self._model.threshold) < self._model.contested_band
-        evidence = _evidence(best, decision, row, self._model.threshold)
-        if decision.probability < self._model.threshold:
-            return self._open(compared, member, novelty, evidence, contested)
-        return self._join(compared, member, best, decision.probability, evidence, contested)
+        verdicts = list(self._verdicts(arrival, compared.neighbours))
+        if not verdicts:
+            name = self._open(compared, arrival.member, novelty, False)
+            return Assignment(compared, name, "seed", 1.0, "no earlier event is near", False)
+        verdict = max(verdicts, key=lambda verdict: (verdict.joins, verdict.probability))
+        if not verdict.joins:
+            name = self._open(compared, arrival.member, novelty, verdict.contested)
+            return verdict.assignment(compared, name, "seed", 1.0)
+        self._join(arrival.member, verdict.best, verdict.contested)
+        name = self._vote(verdict) or verdict.best
+        return verdict.assignment(compared, name, "member", verdict.probability)
 
     def place(
         self, compared: ComparedArticle, event: str | None
@@ -175,16 +212,23 @@ class EventIndex:
         settled = self._settle(compared)
         if settled is not None:
             return settled, None
-        member = self._measure(compared)
-        candidates = self._candidates(member, compared.neighbours)
+        arrival = measure_article(compared.embedded, self._frequencies)
+        candidates = self._candidates(arrival, self._open_neighbours(compared.neighbours))
         if event is None or event not in self._events:
-            return self._open(compared, member, 1.0, "labelled", False), candidates
-        return self._join(compared, member, event, 1.0, "labelled", False), candidates
+            name = self._open(compared, arrival.member, 1.0, False)
+            return Assignment(compared, name, "seed", 1.0, "labelled", False), candidates
+        self._join(arrival.member, event, False)
+        return Assignment(compared, event, "member", 1.0, "labelled", False), candidates
+
+    def moves(self) -> list[Move]:
+        """Give the articles that changed their event since the last call, in order."""
+        moved, self._moves = self._moves, []
+        return moved
 
     def _settle(self, compared: ComparedArticle) -> Assignment | None:
         """Let a new revision follow its article, and a copy its original."""
         article = compared.embedded.article
-        at = _known_time(article)
+        at = known_time(article)
         self._clock.advance(at)
         if known := self._event_of.get(article.article_id):
             return self._follow(compared, known, at, "update", 1.0, "a new revision of a member")
@@ -194,43 +238,145 @@ class EventIndex:
             return self._follow(compared, original, at, "duplicate", score, evidence)
         return None
 
-    def _candidates(self, member: _Member, neighbours: tuple[Neighbour, ...]) -> Candidates:
-        """Collect the open events of the neighbours and measure each against the article."""
+    def _verdicts(
+        self, arrival: Arrival, neighbours: tuple[Neighbour, ...]
+    ) -> Iterator["_Verdict"]:
+        """Judge the events in the article's language, then, if asked for, those in others."""
+        near = self._open_neighbours(neighbours)
+        candidates = self._candidates(arrival, near)
+        if candidates.events:
+            yield self._judge(candidates, arrival.member, self._model)
+        if self._cross_model is not None:
+            met = set(candidates.events)
+            others = [n for n in near if self._event_of[n.article_id] not in met]
+            candidates = self._candidates(arrival, others, any_language=True)
+            if candidates.events:
+                yield self._judge(candidates, arrival.member, self._cross_model)
+
+    def _open_neighbours(self, neighbours: tuple[Neighbour, ...]) -> list[Neighbour]:
+        """Keep the originals whose event is still open."""
+        return [
+            n
+            for n in neighbours
+            if n.article_id in self._members
+            and not self._clock.outside(self._events[self._event_of[n.article_id]].newest)
+        ]
+
+    def _candidates(
+        self, arrival: Arrival, neighbours: list[Neighbour], any_language: bool = False
+    ) -> Candidates:
+        """Collect the events of the neighbours and measure each against the article."""
         grouped: dict[str, list[Neighbour]] = {}
-        for neighbour in neighbours:
-            event = self._event_of.get(neighbour.article_id)
-            if event is not None and not self._clock.outside(self._events[event].newest):
-                grouped.setdefault(event, []).append(neighbour)
-        rows = [self._features(member, self._events[name], grouped[name]) for name in grouped]
+        for n in neighbours:
+            if any_language or _may_meet(arrival.member, self._members[n.article_id]):
+                grouped.setdefault(self._event_of[n.article_id], []).append(n)
+        rows = [self._features(arrival, self._events[name], grouped[name]) for name in grouped]
         shape = (len(rows), len(FEATURES))
         return Candidates(tuple(grouped), np.array(rows, np.float64).reshape(shape))
 
-    def _join(
-        self,
-        compared: ComparedArticle,
-        member: _Member,
-        event: str,
-        probability: float,
-        evidence: str,
-        contested: bool,
-    ) -> Assignment:
+    def _features(
+        self, arrival: Arrival, event: _OpenEvent, neighbours: list[Neighbour]
+    ) -> list[float]:
+        containments = {n.article_id: n.containment for n in neighbours}
+        nearest = [self._members[neighbour.article_id] for neighbour in neighbours]
+        measured = np.array(
+            [
+                likeness(arrival, old, containments.get(old.article_id, 0.0))
+                for old in event.judged(nearest)
+            ]
+        )
+        best = measured.max(axis=0).tolist()
+        member = arrival.member
+        size, brief = math.log1p(len(event.members)), float(member.brief)
+        return [
+            *best,
+            *measured.mean(axis=0).tolist(),
+            float(member.vector @ event.centroid()),
+            *_time_features(member.at, event.oldest, event.newest),
+            size,
+            math.log1p(len(neighbours)),
+            brief,
+            *(brief * best[LIKENESS.index(name)] for name in ("dense", "title", "lead")),
+            brief * size,
+        ]
+
+    def _judge(self, candidates: Candidates, member: Member, model: JoinModel) -> "_Verdict":
+        """Ask about the best candidate, and about the next as if the best were not there."""
+        threshold = self._threshold if model is self._model else model.threshold
+        decision = model.decision(candidates.features, member.vector)
+        runner_up, chance = "", 0.0
+        if decision.second is not None:
+            others = np.delete(candidates.features, decision.best, axis=0)
+            names = [*candidates.events[: decision.best], *candidates.events[decision.best + 1 :]]
+            next_best = model.decision(others, member.vector)
+            runner_up, chance = names[next_best.best], next_best.probability
+        return _Verdict(
+            candidates=candidates,
+            decision=decision,
+            second=runner_up,
+            second_probability=chance,
+            threshold=threshold,
+            contested=abs(decision.probability - threshold) < model.contested_band,
+        )
+
+    def _vote(self, verdict: "_Verdict") -> str | None:
+        """Count an article that belongs to two events; merge them when enough do.
+
+        Returns:
+            The surviving event when there was a merge.
+        """
+        if verdict.second_probability < max(_SURE, verdict.threshold):
+            return None
+        pair = sorted(
+            (self._events[verdict.best], self._events[verdict.second]), key=lambda e: e.opened
+        )
+        older, younger = pair
+        key = (younger.event_id, older.event_id)
+        self._votes[key] = self._votes.get(key, 0) + 1
+        smaller = min(len(older.members), len(younger.members))
+        if self._votes[key] < max(_LEAST_VOTES, _VOTING_SHARE * smaller):
+            return None
+        self._merge(older, younger, self._votes[key])
+        return older.event_id
+
+    def _merge(self, older: _OpenEvent, younger: _OpenEvent, votes: int) -> None:
+        """Let the older of two events take over the younger."""
+        self._merged.append(self._state(younger, merged_into=older.event_id))
+        left = Left(
+            younger.event_id,
+            _EPOCH + timedelta(seconds=self._now(younger)),
+            f"merged: {votes} articles belonged to {older.event_id} as well",
+        )
+        self._moves.append(Move(frozenset(younger.article_ids), older.event_id, left))
+        older.take_over(younger)
+        del self._events[younger.event_id]
+        for article in younger.article_ids:
+            self._event_of[article] = older.event_id
+        self._votes = {
+            key: votes for key, votes in self._votes.items() if younger.event_id not in key
+        }
+
+    def _join(self, member: Member, event: str, contested: bool) -> None:
         """Add an article to an open event."""
         state = self._events[event]
         state.absorb(member)
         state.contested |= contested
-        self._remember(member, event)
-        return Assignment(compared, event, "member", probability, evidence, contested)
+        self._event_of[member.article_id] = event
+        self._members[member.article_id] = member
 
     def states(self) -> Iterator[EventState]:
         """Describe every open event as it stands."""
         for name in self._events:
             yield self._state(self._events[name])
 
-    def expire(self) -> Iterator[EventState]:
-        """Close the events that left the window and give their last state.
+    def retired(self) -> Iterator[EventState]:
+        """Give the last state of events that were merged away or left the window, once each.
 
-        Looks only when the clock has moved a tenth of the window since the last look.
+        Looks for the latter only when the clock has moved a tenth of the window since the last
+        look.
         """
+        yield from self._merged
+        self._merged = []
         now = self._clock.now
         if now is None:
             return
@@ -248,105 +394,52 @@ class EventIndex:
             for article in event.article_ids:
                 self._event_of.pop(article, None)
                 self._members.pop(article, None)
+        if quiet:
+            gone = set(quiet)
+            self._votes = {k: n for k, n in self._votes.items() if not gone.intersection(k)}
 
     def to_bytes(self) -> bytes:
-        """Store the open events; ``from_bytes`` gives an index that decides alike."""
+        """Store the open events; ``from_bytes`` gives an index that decides alike.
+
+        Take ``moves`` and ``retired`` first: they are not stored.
+        """
         frequencies = (self._frequencies.stream, self._frequencies.stream_documents)
-        state = (self._events, self._event_of, self._clock.now, self._last_sweep, frequencies)
+        places = (self._event_of, self._votes, self._opened)
+        state = (self._events, *places, self._clock.now, self._last_sweep, frequencies)
         return _FORMAT + pickle.dumps(state, protocol=5)
 
-    @classmethod
-    def from_bytes(
-        cls,
-        stored: bytes,
-        model: JoinModel,
-        frequencies: DocumentFrequencies,
-        embedding_model: str,
-        window: timedelta = timedelta(days=7),
-    ) -> "EventIndex":
-        """Restore what ``to_bytes`` stored; the model and the background table come again.
+    def restore(self, stored: bytes) -> None:
+        """Become what ``to_bytes`` stored; model, background table and settings stay.
 
         Raises:
             ValueError: the bytes are of another format version.
         """
         if stored[:1] != _FORMAT:
             raise ValueError("event index of another format version: rebuild it from output")
-        index = cls(model, frequencies, embedding_model, window)
-        events, event_of, now, last_sweep, (stream, documents) = pickle.loads(stored[1:])
-        index._events, index._event_of, index._last_sweep = events, event_of, last_sweep
-        index._clock.advance(now)
-        frequencies.stream, frequencies.stream_documents = stream, documents
-        for event in events.values():
-            index._members.update({member.article_id: member for member in event.members})
-        return index
-
-    def _measure(self, compared: ComparedArticle) -> _Member:
-        """Weigh an article's terms by their rarity so far, and count them."""
-        article = compared.embedded.article
-        terms = extract_terms(article)
-        self._frequencies.learn([*terms.bags["full"], *terms.bags["names"], *terms.bags["numbers"]])
-        return _Member(
-            article_id=article.article_id,
-            at=_known_time(article),
-            vector=np.frombuffer(compared.embedded.embedding, "<f4"),
-            weights={
-                channel: weigh(terms.bags[channel], self._frequencies) for channel in CHANNELS
-            },
-            names=terms.names[:40],
-            title=article.title,
-            summary=first_sentences(article.body or article.description),
-            brief=terms.bags["full"].total() < _BRIEF_WORDS,
-        )
-
-    def _features(
-        self, member: _Member, event: _OpenEvent, neighbours: list[Neighbour]
-    ) -> list[float]:
-        row: list[float] = [
-            float(member.vector @ event.centroid()),
-            max(neighbour.cosine for neighbour in neighbours),
-        ]
-        near = [m for n in neighbours if (m := self._members.get(n.article_id))]
-        for channel in CHANNELS:
-            own = member.weights[channel]
-            total = event.sums[channel]
-            norm = math.sqrt(sum(weight * weight for weight in total.values())) or 1.0
-            row.append(cosine(own, total) / norm)
-            row.append(max((cosine(own, other.weights[channel]) for other in near), default=0.0))
-        size = len(event.members)
-        row.append(self._rare(member.weights["names"], event.name_holders, size) / 20.0)
-        row.append(self._rare(member.weights["numbers"], event.number_holders, size) / 20.0)
-        row.append(max(neighbour.containment for neighbour in neighbours))
-        row += _time_features(member.at, event.oldest, event.newest)
-        row.append(math.log1p(size))
-        brief = float(member.brief)
-        row += [brief, brief * row[1], brief * row[3], brief * row[-1]]
-        return row
-
-    def _rare(self, own: Mapping[str, float], holders: Counter[str], size: int) -> float:
-        """Sum the rarity of shared terms, each by the share of members that hold it."""
-        idf = self._frequencies.idf
-        return sum(idf(term) * holders[term] / size for term in own if term in holders)
+        (
+            self._events,
+            self._event_of,
+            self._votes,
+            self._opened,
+            now,
+            self._last_sweep,
+            (stream, documents),
+        ) = pickle.loads(stored[1:])
+        self._clock.advance(now)
+        self._frequencies.stream, self._frequencies.stream_documents = stream, documents
+        for event in self._events.values():
+            self._members.update({member.article_id: member for member in event.members})
 
     def _open(
-        self,
-        compared: ComparedArticle,
-        member: _Member,
-        novelty: float,
-        evidence: str,
-        contested: bool,
-    ) -> Assignment:
+        self, compared: ComparedArticle, member: Member, novelty: float, contested: bool
+    ) -> str:
+        """Open an event with its first article; give its id."""
         name = event_id(member.article_id, compared.embedded.article.revision)
-        event = _OpenEvent(
-            event_id=name,
-            dense=np.zeros(len(member.vector), np.float64),
-            sums={channel: {} for channel in CHANNELS},
-            novelty=novelty,
-            contested=contested,
-        )
-        event.absorb(member)
-        self._events[name] = event
-        self._remember(member, name)
-        return Assignment(compared, name, "seed", 1.0, evidence, contested)
+        self._opened += 1
+        dense = np.zeros(len(member.vector), np.float64)
+        self._events[name] = _OpenEvent(name, self._opened, dense, novelty)
+        self._join(member, name, contested)
+        return name
 
     def _follow(
         self,
@@ -364,22 +457,18 @@ class EventIndex:
         self._events[event].touch(at)
         return Assignment(compared, event, role, score, evidence, False)
 
-    def _remember(self, member: _Member, event: str) -> None:
-        self._event_of[member.article_id] = event
-        self._members[member.article_id] = member
-
-    def _state(self, event: _OpenEvent) -> EventState:
+    def _state(self, event: _OpenEvent, merged_into: str = "") -> EventState:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
         medoid = event.members[int(np.argmax(np.round(cosines, 5)))]  # ties keep the older
-        heaviest = sorted(event.sums["lead"].items(), key=lambda pair: (-pair[1], pair[0]))
+        heaviest = sorted(event.terms.items(), key=lambda pair: (-pair[1], pair[0]))
         names = Counter(name for member in event.members for name in member.names)
         spoken = sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))
-        now = self._clock.now if self._clock.now is not None else event.newest
+        status = "closed" if self._clock.outside(event.newest) else "active"
         return EventState(
             event_id=event.event_id,
-            status="closed" if self._clock.outside(event.newest) else "active",
-            merged_into="",
+            status="merged" if merged_into else status,
+            merged_into=merged_into,
             representative_article_id=medoid.article_id,
             title=medoid.title,
             summary=medoid.summary,
@@ -393,35 +482,105 @@ class EventIndex:
             novelty=event.novelty,
             centroid=centroid.astype("<f4").tobytes(),
             embedding_model=self._embedding_model,
-            clock=_EPOCH + timedelta(seconds=now or 0.0),
+            clock=_EPOCH + timedelta(seconds=self._now(event)),
+        )
+
+    def _now(self, event: _OpenEvent) -> float:
+        """Give the event clock; before any dated article, the event's own time or 1970."""
+        now = self._clock.now if self._clock.now is not None else event.newest
+        return now or 0.0
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What the model said about an article, kept for people to follow."""
+
+    candidates: Candidates
+    decision: Decision
+    second: str
+    second_probability: float
+    threshold: float
+    contested: bool
+
+    @property
+    def best(self) -> str:
+        return self.candidates.events[self.decision.best]
+
+    @property
+    def probability(self) -> float:
+        return self.decision.probability
+
+    @property
+    def joins(self) -> bool:
+        return self.probability >= self.threshold
+
+    def assignment(
+        self, compared: ComparedArticle, event: str, role: str, score: float
+    ) -> Assignment:
+        """Make the record of the decision, with what it rested on."""
+        return Assignment(
+            compared=compared,
+            event_id=event,
+            role=role,
+            score=score,
+            evidence=self._evidence(),
+            contested=self.contested,
+            threshold=self.threshold,
+            best_event_id=self.best,
+            best_score=self.probability,
+            second_event_id=self.second,
+            second_score=self.second_probability,
+            channels=self._readings(),
+        )
+
+    def _readings(self) -> tuple[ChannelReading, ...]:
+        rows = self.candidates.features
+        best = rows[self.decision.best]
+        second = (
+            rows[self.candidates.events.index(self.second)] if self.second else np.zeros(len(best))
+        )
+        return tuple(
+            ChannelReading(name, float(best[_AT[name]]), float(second[_AT[name]]))
+            for name in _SHOWN
+        )
+
+    def _evidence(self) -> str:
+        """Write what the decision rested on, for people."""
+        row = self.candidates.features[self.decision.best]
+        brief = ("dense_best", "lead_best", "names_best", "numbers_best", "title_best")
+        channels = ", ".join(f"{name} {row[_AT[name]]:.2f}" for name in brief)
+        alone = math.isinf(self.decision.margin)
+        margin = "no other candidate" if alone else f"{self.decision.margin:.2f}"
+        side = "joins" if self.joins else "stays apart from"
+        return (
+            f"{side} {self.best}: probability {self.probability:.2f} (needs {self.threshold:.2f}); "
+            f"{channels}; margin {margin}"
         )
 
 
-def _known_time(article: Article) -> float | None:
-    return seconds(article.event_time) if article.time_known else None
+# What explain shows of a decision.
+_SHOWN = (
+    *(f"{name}_best" for name in LIKENESS),
+    "dense_mean", "full_mean", "names_mean", "dense_centroid",
+    "near_newest", "near_oldest", "gap_unknown", "log_gap", "log_size",
+)  # fmt: skip
+
+
+def _may_meet(new: Member, old: Member) -> bool:
+    """Say whether two articles are in one language, as far as that is certain."""
+    return not new.language or not old.language or new.language == old.language
 
 
 def _time_features(at: float | None, oldest: float | None, newest: float | None) -> list[float]:
     """Measure closeness in time; an unknown gap is said to be unknown, never taken as zero."""
     if at is None or oldest is None or newest is None:
-        return [0.0, 0.0, 1.0, 0.0]
-    after = max(0.0, at - newest, oldest - at) / 86_400  # days outside the event's span
-    since = abs(at - oldest) / 86_400
+        return [0.0, 0.0, 1.0, 0.0, 0.0]
+    after = max(_SAME_DAYS, (at - newest) / 86_400, (oldest - at) / 86_400)  # outside its span
+    since = max(_SAME_DAYS, abs(at - oldest) / 86_400)
     return [
         math.exp(-((after / _NEAR_DAYS) ** 2) / 2),
         math.exp(-((since / _NEAR_DAYS) ** 2) / 2),
         0.0,
         math.log1p(after),
+        float(after <= _SAME_DAYS),
     ]
-
-
-def _evidence(event: str, decision: Decision, row: Features, threshold: float) -> str:
-    """Write what the decision rested on, for people."""
-    shown = ("dense_best", "lead_best", "names_best", "numbers_best", "title_best")
-    channels = ", ".join(f"{name} {row[FEATURES.index(name)]:.2f}" for name in shown)
-    margin = "no other candidate" if math.isinf(decision.margin) else f"{decision.margin:.2f}"
-    side = "joins" if decision.probability >= threshold else "stays apart from"
-    return (
-        f"{side} {event}: probability {decision.probability:.2f} (needs {threshold:.2f}); "
-        f"{channels}; margin {margin}"
-    )

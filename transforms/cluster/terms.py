@@ -38,7 +38,7 @@ class Terms:
     names: tuple[str, ...]  # distinct spans as written, in order of appearance
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """Fold possessives and regular plurals, so that "towns" meets "town"."""
     word = word.removesuffix("'s").removesuffix("'")
     if len(word) > 4 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
@@ -83,8 +83,8 @@ _OPENERS = frozenset(
 def extract_terms(article: Article) -> Terms:
     """Count an article's terms by channel."""
     body = article.body or article.description
-    title_words = [_stem(word) for word in words(article.title)]
-    body_words = [_stem(word) for word in words(body[:6000])[:_FULL_WORDS]]
+    title_words = [stem(word) for word in words(article.title)]
+    body_words = [stem(word) for word in words(body[:6000])[:_FULL_WORDS]]
     named = body[:4000]
     if not _mostly_capitalised(article.title):
         named = f"{article.title}\n{named}"
@@ -92,7 +92,7 @@ def extract_terms(article: Article) -> Terms:
     if not body:
         spans = name_spans(article.title) if not _mostly_capitalised(article.title) else []
     name_words = Counter(
-        _stem(word) for span in spans for word in words(span) if len(word) >= _LEAST_NAME
+        stem(word) for span in spans for word in words(span) if len(word) >= _LEAST_NAME
     )
     numbers = _NUMBER.findall(f"{article.title}\n{body[:3000]}")
     bags = {
@@ -163,10 +163,3 @@ def weigh(bag: Mapping[str, int], frequencies: DocumentFrequencies) -> Vector:
     }
     norm = math.sqrt(sum(weight * weight for weight in raw.values()))
     return {term: weight / norm for term, weight in raw.items()} if norm else {}
-
-
-def cosine(a: Mapping[str, float], b: Mapping[str, float]) -> float:
-    """Give the dot product of two sparse vectors; their cosine when both have unit length."""
-    if len(a) > len(b):
-        a, b = b, a
-    return sum(weight * b[term] for term, weight in a.items() if term in b)

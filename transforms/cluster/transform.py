@@ -1,7 +1,7 @@
 """Beam shell of cluster: one event index per partition, fed in decision order."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
@@ -11,8 +11,12 @@ from apache_beam.pvalue import TaggedOutput
 from schemas import Assignment, ComparedArticle, EventState
 from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
-from transforms.cluster.event_index import EventIndex
-from transforms.cluster.join_model import load_join_model
+from transforms.cluster.event_index import EventIndex, Move
+from transforms.cluster.join_model import (
+    least_probability,
+    load_cross_model,
+    load_join_model,
+)
 from transforms.cluster.terms import background_frequencies
 
 
@@ -27,11 +31,14 @@ class ClusterArticles(beam.PTransform):
 
     Rejects nothing. Keeps, per partition, the open events of the last ``window_days``; an event
     quiet for longer is closed when the event clock says so. In a bounded run articles are taken
-    in order of event time, so late data does not exist; undated ones go first.
+    in order of event time, so late data does not exist; undated ones go first. An assignment names
+    the event the article is in at the end; ``earlier`` names those it was in before a merge.
     """
 
     embedding_model: str  # id of the model the vectors came from
     window_days: float = 7.0
+    granularity: str = "event"  # one of GRANULARITIES
+    cross_language: bool = False  # let articles in different languages meet
 
     def expand(self, compared: beam.PCollection[ComparedArticle]) -> Clustered:
         grouped = (
@@ -39,7 +46,11 @@ class ClusterArticles(beam.PTransform):
             | "KeyByPartition" >> beam.Map(_by_partition)
             | "GroupPartition" >> beam.GroupByKey()
         )
-        cluster = beam.ParDo(_ClusterDoFn(self.embedding_model, self.window_days))
+        cluster = beam.ParDo(
+            _ClusterDoFn(
+                self.embedding_model, self.window_days, self.granularity, self.cross_language
+            )
+        )
         return Clustered(
             *(grouped | "Cluster" >> cluster.with_outputs("events", main="assignments"))
         )
@@ -50,30 +61,46 @@ def _by_partition(compared: ComparedArticle) -> tuple[str, ComparedArticle]:
 
 
 class _ClusterDoFn(beam.DoFn):
-    def __init__(self, embedding_model: str, window_days: float) -> None:
+    def __init__(
+        self, embedding_model: str, window_days: float, granularity: str, cross_language: bool
+    ) -> None:
         self._embedding_model = embedding_model
         self._window = timedelta(days=window_days)
+        self._granularity = granularity
+        self._cross_language = cross_language
 
     def setup(self) -> None:
         self._model = load_join_model(self._embedding_model)
+        self._cross_model = load_cross_model() if self._cross_language else None
 
     def process(
         self, partition: tuple[str, Iterable[ComparedArticle]]
     ) -> Iterator[Assignment | TaggedOutput[Literal["events"], EventState]]:
         index = EventIndex(
-            self._model, background_frequencies(), self._embedding_model, self._window
+            self._model,
+            background_frequencies(),
+            self._embedding_model,
+            self._window,
+            least_probability(self._model, self._granularity),
+            self._cross_model,
         )
+        assignments: dict[str, list[Assignment]] = {}
         for compared in sorted(
             partition[1], key=lambda item: decision_order(item.embedded.article)
         ):
             count("cluster", "in")
             with timed("cluster"):
                 assignment = index.assign(compared)
-                closed = list(index.expire())
-            for state in closed:
+                retired = list(index.retired())
+            assignments.setdefault(compared.embedded.article.article_id, []).append(assignment)
+            for move in index.moves():
+                _apply(move, assignments)
+            for state in retired:
                 yield self._event(state)
-            count("cluster", "out")
-            yield assignment
+        for revisions in assignments.values():
+            for assignment in revisions:
+                count("cluster", "out")
+                yield assignment
         for state in index.states():
             yield self._event(state)
 
@@ -81,3 +108,14 @@ class _ClusterDoFn(beam.DoFn):
     def _event(state: EventState) -> TaggedOutput[Literal["events"], EventState]:
         count("cluster", "events")
         return TaggedOutput("events", state)
+
+
+def _apply(move: Move, assignments: dict[str, list[Assignment]]) -> None:
+    """Let the articles of a move be where it put them, and remember where they were."""
+    for article in sorted(move.article_ids):
+        assignments[article] = [
+            replace(a, event_id=move.to_event, earlier=(*a.earlier, move.left))
+            if a.event_id == move.left.event_id
+            else a
+            for a in assignments[article]
+        ]

@@ -1,39 +1,71 @@
-"""Beam shell of dedupe: one index per partition, fed in decision order."""
+"""Beam shell of dedupe: one index fed in decision order, or a search in parts and one book."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import apache_beam as beam
 
 from schemas import ComparedArticle, EmbeddedArticle
 from transforms._shared.counts import count, timed
-from transforms._shared.ordering import ONE_PARTITION, decision_order
-from transforms.dedupe.duplicate_index import DuplicateIndex
+from transforms._shared.ordering import ONE_PARTITION, decision_order, home_partition
+from transforms.dedupe.duplicate_index import CandidateIndex, DuplicateIndex
+from transforms.dedupe.fingerprint import fingerprint
+from transforms.dedupe.probe import merge, probe
+from transforms.dedupe.verdict_book import VerdictBook
+
+_FETCHED = 4  # times as many as are wanted: a partition does not know which articles are copies
 
 
 @dataclass
 class CompareArticles(beam.PTransform):
     """Give each article its copy verdict and its nearest earlier articles.
 
-    Rejects nothing. Keeps, per partition, sketches and vectors of the originals of the last
-    ``window_days``. In a bounded run articles are taken in order of event time, so late data
-    does not exist; undated ones go first.
+    Rejects nothing. Keeps sketches and vectors of the originals of the last ``window_days``. In a
+    bounded run articles are taken in order of event time, so late data does not exist; undated
+    ones go first.
+
+    With more than one of ``partitions`` reading the texts and searching the window are split:
+    each partition keeps its share of the articles, copies included, and is asked about every
+    article. One key then decides in order; its work per article does not grow with the window.
     """
 
     dim: int  # of the embedding
     window_days: float = 7.0
-    neighbours: int = 24  # handed on for clustering
+    neighbours: int = 32  # handed on for clustering
+    partitions: int = 1
 
     def expand(
         self, articles: beam.PCollection[EmbeddedArticle]
     ) -> beam.PCollection[ComparedArticle]:
+        window = timedelta(days=self.window_days)
+        if self.partitions > 1:
+            return self._in_parts(articles, window)
         return (
             articles
             | "KeyByPartition" >> beam.Map(_by_partition)
             | "GroupPartition" >> beam.GroupByKey()
-            | "Compare"
-            >> beam.FlatMap(_compare_in_order, self.dim, self.window_days, self.neighbours)
+            | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, self.neighbours)
+        )
+
+    def _in_parts(
+        self, articles: beam.PCollection[EmbeddedArticle], window: timedelta
+    ) -> beam.PCollection[ComparedArticle]:
+        fetched = _FETCHED * self.neighbours
+        read = articles | "Fingerprint" >> beam.Map(_fingerprinted)
+        found = (
+            read
+            | "AskPartitions" >> beam.FlatMap(_asked, self.partitions)
+            | "GroupPartition" >> beam.GroupByKey()
+            | "Search" >> beam.FlatMap(_search_in_order, self.dim, window, fetched)
+        )
+        return (
+            {"article": read, "found": found}
+            | "GroupArticle" >> beam.CoGroupByKey()
+            | "Merge" >> beam.FlatMap(_merged, fetched)
+            | "GroupFindings" >> beam.GroupByKey()
+            | "Settle" >> beam.FlatMap(_settle_in_order, window, self.neighbours)
         )
 
 
@@ -42,17 +74,63 @@ def _by_partition(embedded: EmbeddedArticle) -> tuple[str, EmbeddedArticle]:
 
 
 def _compare_in_order(
-    partition: tuple[str, Iterable[EmbeddedArticle]],
-    dim: int,
-    window_days: float,
-    neighbours: int,
+    partition: tuple[str, Iterable[EmbeddedArticle]], dim: int, window: timedelta, neighbours: int
 ) -> Iterator[ComparedArticle]:
-    index = DuplicateIndex(dim, timedelta(days=window_days), neighbours)
+    index = DuplicateIndex(dim, window, neighbours)
     for embedded in sorted(partition[1], key=lambda item: decision_order(item.article)):
         count("dedupe", "in")
         with timed("dedupe"):
             compared = index.assign(embedded)
-        count("dedupe", "out")
-        if compared.verdict.kind != "none":
-            count("dedupe", compared.verdict.kind)
-        yield compared
+        yield _counted(compared)
+
+
+def _counted(compared: ComparedArticle) -> ComparedArticle:
+    count("dedupe", "out")
+    if compared.verdict.kind != "none":
+        count("dedupe", compared.verdict.kind)
+    return compared
+
+
+def _fingerprinted(embedded: EmbeddedArticle) -> tuple[str, Any]:
+    count("dedupe", "in")
+    article = embedded.article
+    with timed("dedupe"):
+        return f"{article.article_id} {article.revision}", (embedded, fingerprint(embedded))
+
+
+def _asked(read: tuple[str, Any], partitions: int) -> Iterator[tuple[str, Any]]:
+    key, (embedded, new) = read
+    article = embedded.article
+    home = home_partition(article.article_id, partitions)
+    for partition in range(partitions):
+        yield str(partition), (decision_order(article), key, probe(new), partition == home)
+
+
+def _search_in_order(
+    partition: tuple[str, Iterable[Any]], dim: int, window: timedelta, fetched: int
+) -> Iterator[tuple[str, Any]]:
+    index = CandidateIndex(dim, window, fetched)
+    ordered = sorted(partition[1], key=lambda question: question[0])
+    for number, (_, key, asked, at_home) in enumerate(ordered):
+        with timed("dedupe"):
+            found = index.find(asked)
+            if at_home:
+                index.add(number, asked)
+        yield key, found
+
+
+def _merged(grouped: tuple[str, Any], fetched: int) -> Iterator[tuple[str, Any]]:
+    found = merge(grouped[1]["found"], fetched)
+    for embedded, new in grouped[1]["article"]:
+        yield ONE_PARTITION, (embedded, new, found)
+
+
+def _settle_in_order(
+    partition: tuple[str, Iterable[Any]], window: timedelta, neighbours: int
+) -> Iterator[ComparedArticle]:
+    book = VerdictBook(window, neighbours)
+    ordered = sorted(partition[1], key=lambda item: decision_order(item[0].article))
+    for number, (embedded, new, found) in enumerate(ordered):
+        with timed("dedupe"):
+            compared = book.settle(number, embedded, new, found)
+        yield _counted(compared)

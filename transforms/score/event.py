@@ -27,7 +27,7 @@ def score_event(
 
     Args:
         state: the event as the cluster stage left it.
-        assignments: its articles, at least one, in any order.
+        assignments: its articles, at least one, in any order; of a merged event those it had.
         window: how long an event may be quiet before it is closed.
 
     Returns:
@@ -109,6 +109,9 @@ def _changes(
         reasons = [vars(reason) for reason in breaking.reasons]
         data = {"score": round(breaking.score, 4), "reasons": reasons, "title": event.title}
         changes.append(_change(event.event_id, "breaking", breaking.since, data))
+    if event.status == "merged":
+        data = {"merged_into": event.merged_into, "articles": event.article_count}
+        changes.append(_change(event.event_id, "merged", event.counts_as_of, data))
     if event.status == "closed":
         data = {"articles": event.article_count, "quiet_days": window / timedelta(days=1)}
         changes.append(_change(event.event_id, "closed", event.last_seen_at + window, data))

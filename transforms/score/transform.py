@@ -31,7 +31,7 @@ class ScoreEvents(beam.PTransform):
 
     def expand(self, states: beam.PCollection[EventState]) -> Scored:
         keyed_states = states | "KeyState" >> beam.Map(_state_by_event)
-        keyed_articles = self.assignments | "KeyAssignment" >> beam.Map(_assignment_by_event)
+        keyed_articles = self.assignments | "KeyAssignment" >> beam.FlatMap(_assignment_by_event)
         joined = {
             "states": keyed_states,
             "assignments": keyed_articles,
@@ -44,8 +44,11 @@ def _state_by_event(state: EventState) -> tuple[str, EventState]:
     return state.event_id, state
 
 
-def _assignment_by_event(assignment: Assignment) -> tuple[str, Assignment]:
-    return assignment.event_id, assignment
+def _assignment_by_event(assignment: Assignment) -> Iterator[tuple[str, Assignment]]:
+    """Give an article to its event, and to those that were merged away with it."""
+    yield assignment.event_id, assignment
+    for left in assignment.earlier:
+        yield left.event_id, assignment
 
 
 class _ScoreDoFn(beam.DoFn):

@@ -53,6 +53,7 @@ def event_row(event: Event) -> Row:
 def event_article_row(assignment: Assignment) -> Row:
     """Make the row that ties an article to its event; it joined at its event time."""
     article = assignment.compared.embedded.article
+    opened_another = assignment.role == "seed" and assignment.earlier
     return _row(
         EVENT_ARTICLES,
         vars(assignment)
@@ -60,8 +61,22 @@ def event_article_row(assignment: Assignment) -> Row:
             "article_id": article.article_id,
             "revision": article.revision,
             "joined_at": article.event_time,
+            "left_at": None,
+            "role": "member" if opened_another else assignment.role,
         },
     )
+
+
+def earlier_event_article_rows(assignment: Assignment) -> list[Row]:
+    """Make the rows of the events the article was in before, each with when and why it left."""
+    now = event_article_row(assignment)
+    rows = [
+        now | {"event_id": left.event_id, "left_at": _utc(left.at), "evidence": _text(left.reason)}
+        for left in assignment.earlier
+    ]
+    if rows:
+        rows[0]["role"] = assignment.role
+    return rows
 
 
 def event_change_row(change: EventChange) -> Row:
@@ -77,6 +92,10 @@ def dead_letter_row(rejected: Rejected) -> Row:
     return _row(DEAD_LETTERS, vars(rejected))
 
 
+def _no_rows(_: Any) -> list[Row]:
+    return []
+
+
 @dataclass(frozen=True)
 class RowSource:
     """How the records of one class fill one table."""
@@ -84,7 +103,12 @@ class RowSource:
     table: Table
     record: type
     row: Callable[[Any], Row]
-    time: Callable[[Any], datetime]  # what the row holds in Table.partition_by
+    time: Callable[[Any], datetime]  # what its rows hold in Table.partition_by
+    more: Callable[[Any], list[Row]] = _no_rows  # rows beside the first
+
+    def rows(self, record: Any) -> list[Row]:
+        """Make all rows of a record."""
+        return [self.row(record), *self.more(record)]
 
 
 def _joined_at(assignment: Assignment) -> datetime:
@@ -108,7 +132,9 @@ ROW_SOURCES = {
     for source in (
         RowSource(ARTICLES, Assignment, article_row, _joined_at),
         RowSource(EVENTS, Event, event_row, _first_seen_at),
-        RowSource(EVENT_ARTICLES, Assignment, event_article_row, _joined_at),
+        RowSource(
+            EVENT_ARTICLES, Assignment, event_article_row, _joined_at, earlier_event_article_rows
+        ),
         RowSource(EVENT_CHANGES, EventChange, event_change_row, _changed_at),
         RowSource(DEAD_LETTERS, Rejected, dead_letter_row, _failed_at),
     )

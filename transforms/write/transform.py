@@ -67,7 +67,7 @@ def _write_date(
     dated: tuple[str, Iterable[Any]], table_name: str, folder: ParquetFolder
 ) -> Iterator[str]:
     with timed("write"):
-        rows = [ROW_SOURCES[table_name].row(record) for record in dated[1]]
+        rows = [row for record in dated[1] for row in ROW_SOURCES[table_name].rows(record)]
         paths = list(folder.write(rows))
     yield from paths
     count("write", "out", len(rows))
