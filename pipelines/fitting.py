@@ -124,7 +124,7 @@ class Fitted:
 
 
 def fit(replays: Sequence[Replay], expert_streams: Sequence[str], embedding_model: str) -> Fitted:
-    """Fit ranker, general trees, experts and gate; every stream weighs the same.
+    """Fit ranker, general trees, experts and gate; each form of a stream weighs the same.
 
     Args:
         expert_streams: streams that get an expert of their own, in this order.

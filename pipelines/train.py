@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     for flag, meaning in (
         ("--labelled", "stream to train on"),
         ("--expert", "stream to train on that gets an expert of its own"),
-        ("--half", "stream of which half the labels (by hash) stay unseen, to be scored"),
+        ("--half", "stream of which half the labels (by hash) stay unseen"),
         ("--held_out", "stream to score the result on, never trained on"),
     ):
         parser.add_argument(

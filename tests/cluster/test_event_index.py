@@ -240,3 +240,13 @@ def test_a_lower_threshold_joins_more(new_index, compared):
         index.assign(compared("a"))
     assert strict.assign(compared("b", near)).role == "seed"
     assert broad.assign(compared("b", near)).role == "member"
+
+
+def test_texts_that_name_different_things_stay_apart_however_alike(new_index, compared):
+    index = new_index()
+    one = "It was Odell Finch of Mill Lane in Harrowick who spoke."
+    other = "It was Marta Quill of Juniper Avenue in Kessaria who spoke."
+    index.assign(compared("a", title="", body=one))
+    apart = index.assign(compared("b", {"a": 0.9}, title="", body=other))
+    assert (apart.role, apart.best_score > apart.threshold) == ("seed", True)
+    assert "guard: no name and no number in common" in apart.evidence

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import apache_beam as beam
 import pytest
 from apache_beam.metrics import MetricsFilter
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
@@ -69,3 +72,17 @@ def test_steps_of_the_search_take_and_give_what_their_neighbours_do(articles):
     pipeline = beam.Pipeline(runner="FnApiRunner")
     compared = pipeline | beam.Create(articles) | CompareArticles(dim=64, partitions=3)
     assert compared.element_type is ComparedArticle
+
+
+def test_parts_of_the_search_run_in_worker_processes(articles, expected, monkeypatch):
+    def describe(compared):
+        return repr((compared.embedded.article.article_id, compared.verdict, compared.neighbours))
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    options = PipelineOptions(
+        runner="FnApiRunner", direct_running_mode="multi_processing", direct_num_workers=2
+    )
+    with beam.Pipeline(options=options) as pipeline:
+        compared = pipeline | beam.Create(articles) | CompareArticles(dim=64, partitions=3)
+        described = compared | beam.Map(describe).with_output_types(str)
+        assert_that(described, equal_to([repr(row) for row in expected]))

@@ -101,6 +101,7 @@ def test_threads_change_nothing():
         for threads in (1, 4):
             faiss.omp_set_num_threads(threads)
             answers.append([shard.search(query, 24) for query in queries])
+            assert faiss.omp_get_max_threads() == threads
     finally:
         faiss.omp_set_num_threads(before)
     assert answers[0] == answers[1]

@@ -3,6 +3,7 @@
 import random
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -112,6 +113,15 @@ def embedded(articles, settings):
         yield from embed_in_batches(group, encoder, settings.max_tokens, BATCH_SIZE)
 
 
+def moved(assignment, move):
+    """Give the assignment as it is after some articles went from one event to another."""
+    article = assignment.compared.embedded.article.article_id
+    if article not in move.article_ids or assignment.event_id != move.left.event_id:
+        return assignment
+    earlier = (*assignment.earlier, move.left)
+    return replace(assignment, event_id=move.to_event, earlier=earlier)
+
+
 def compose(sources, settings):
     """Run the cores one after another, without Beam; give assignments, events and changes."""
     window, model = timedelta(days=settings.window_days), resolve_model(settings.model)
@@ -129,7 +139,9 @@ def compose(sources, settings):
     assignments, states = [], []
     for item in sorted(embedded(articles, settings), key=lambda e: decision_order(e.article)):
         assignments.append(index.assign(duplicates.assign(item)))
-        states += index.expire()
+        states += index.retired()
+        for move in index.moves():
+            assignments = [moved(assignment, move) for assignment in assignments]
     states += index.states()
     of_event = defaultdict(list)
     for assignment in assignments:

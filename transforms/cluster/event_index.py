@@ -41,6 +41,7 @@ _JUDGED_NEIGHBOURS = 8  # members an article is measured against: the nearest,
 _JUDGED_LATEST = 5  # the latest, and the founder,
 _JUDGED = 12  # but no more than this
 _MAX_TERMS = 400  # of an event's keywords; the lightest are dropped beyond twice this
+_NAMED = 4  # distinct words of names from which a text is said to name what it is about
 _KEYWORDS = 8
 _ENTITIES = 10
 _SURE = 0.5  # probability from which an article that joined one event belongs to another as well
@@ -317,7 +318,22 @@ class EventIndex:
             second_probability=chance,
             threshold=threshold,
             contested=abs(decision.probability - threshold) < model.contested_band,
+            guard=self._guard(candidates, decision, member) if model is self._model else "",
         )
+
+    def _guard(self, candidates: Candidates, decision: Decision, member: Member) -> str:
+        """Name what forbids a join whatever its probability; "" when nothing does.
+
+        Two texts that both name people and places, but none in common and no number either, tell
+        of two things, however alike their wording.
+        """
+        row = candidates.features[decision.best]
+        event = self._events[candidates.events[decision.best]]
+        named = len(member.weights["names"]) >= _NAMED and any(
+            len(old.weights["names"]) >= _NAMED for old in event.members
+        )
+        apart = row[_AT["names_best"]] == 0.0 and row[_AT["numbers_best"]] == 0.0
+        return "no name and no number in common" if named and apart else ""
 
     def _vote(self, verdict: "_Verdict") -> str | None:
         """Count an article that belongs to two events; merge them when enough do.
@@ -501,6 +517,7 @@ class _Verdict:
     second_probability: float
     threshold: float
     contested: bool
+    guard: str
 
     @property
     def best(self) -> str:
@@ -512,7 +529,7 @@ class _Verdict:
 
     @property
     def joins(self) -> bool:
-        return self.probability >= self.threshold
+        return self.probability >= self.threshold and not self.guard
 
     def assignment(
         self, compared: ComparedArticle, event: str, role: str, score: float
@@ -554,7 +571,7 @@ class _Verdict:
         side = "joins" if self.joins else "stays apart from"
         return (
             f"{side} {self.best}: probability {self.probability:.2f} (needs {self.threshold:.2f}); "
-            f"{channels}; margin {margin}"
+            f"{channels}; margin {margin}{f'; guard: {self.guard}' if self.guard else ''}"
         )
 
 

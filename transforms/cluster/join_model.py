@@ -184,8 +184,8 @@ def load_join_model(embedding_model: str) -> JoinModel:
 def load_cross_model() -> JoinModel:
     """Load the coefficients for two articles in different languages, which share no words.
 
-    They use cosines, numbers, times and sizes, and stand for any multilingual model: what counts
-    most is how far a candidate stands out from the others.
+    They use cosines, of vectors and of numbers, times and sizes, and stand for any multilingual
+    model: what counts most is how far a candidate stands out from the others.
 
     Raises:
         JoinModelError: the file is damaged or was made for other features.
