@@ -49,9 +49,9 @@ def semhash(threshold: float) -> Search:
     """Nearest by cosine of the given vectors, as the library's own self_deduplicate decides."""
     from semhash import SemHash
 
-    class Given:  # vectors are given; nothing is to be encoded
+    class Given:
         def encode(self, inputs: Any, **kwargs: Any) -> Any:
-            raise NotImplementedError
+            raise RuntimeError("the vectors are given: nothing is to be encoded")
 
     def search(texts: list[str], vectors: Any) -> Links:
         records = [{"text": text, "number": str(at)} for at, text in enumerate(texts)]

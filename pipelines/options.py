@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import NoReturn
 
+from schemas.event import GRANULARITIES
 from transforms.embed.model import DEFAULT_MODEL
 
 MOST_PARTITIONS = 1024  # every article is sent to each of them
@@ -133,8 +134,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--granularity",
-        choices=("event", "story"),
-        default="event",
+        choices=GRANULARITIES,
+        default=GRANULARITIES[0],
         help="event: one thing that happened; story: also what followed from it, joined from a "
         "lower probability (default: %(default)s)",
     )
@@ -148,8 +149,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=_partitions,
         default=1,
         metavar="N",
-        help="parts that the search for copies and neighbours is split into; the events are the "
-        f"same, 1 to {MOST_PARTITIONS} (default: %(default)s)",
+        help="parts that the search for copies and neighbours is split into; meant to "
+        f"change nothing else, 1 to {MOST_PARTITIONS} (default: %(default)s)",
     )
     add(
         "--max_file_mb",

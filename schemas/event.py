@@ -7,6 +7,7 @@ from schemas.verdict import ComparedArticle
 
 EVENT_STATUSES = ("active", "merged", "closed")
 BREAKING_STATES = ("none", "candidate", "breaking", "developing", "fading")
+GRANULARITIES = ("event", "story")  # how much one event takes in; the first is the default
 ROLES = ("seed", "member", "duplicate", "update")
 
 

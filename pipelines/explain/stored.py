@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.report.tables import ReportError, _dataset, _explain, _parquet_files
+from pipelines.report.tables import open_columns
 
 # Columns read, by table; a column that a file lacks is null, except the first.
 _COLUMNS = {
@@ -140,29 +140,5 @@ def open_stored(folder: Path) -> Iterator[Stored]:
     Raises:
         ReportError: no such folder, no tables in it, or a file is damaged.
     """
-    import duckdb
-
-    files = _find_files(folder)
-    connection = duckdb.connect(
-        ":memory:",
-        config={"enable_external_access": "false", "autoinstall_known_extensions": "false"},
-    )
-    try:
-        for name, columns in _COLUMNS.items():
-            connection.register(name, _dataset(name, columns, files[name]))
+    with open_columns(folder, _COLUMNS, _NEEDED) as connection:
         yield Stored(connection)
-    except (duckdb.Error, OSError, ValueError) as error:
-        raise ReportError(_explain(folder, files, error)) from error
-    finally:
-        connection.close()
-
-
-def _find_files(folder: Path) -> dict[str, list[Path]]:
-    fix = "give the --output of a finished detect_events run"
-    if not folder.is_dir():
-        raise ReportError(f"{folder}: no such folder; {fix}")
-    files = {name: _parquet_files(folder / name) for name in _COLUMNS}
-    missing = " and ".join(f"{name}/" for name in _NEEDED if not files[name])
-    if missing:
-        raise ReportError(f"{folder}: holds no Parquet files in {missing}; {fix}")
-    return files

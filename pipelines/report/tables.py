@@ -1,12 +1,15 @@
 """SQL over the Parquet tables of one output folder: what the report needs, and no more."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters or more, so "C:" is a drive
 UNFINISHED_FILE = ".unfinished"  # the write stage keeps it here while a run goes on
@@ -240,34 +243,43 @@ def output_folder(output: str) -> Path:
 
 @contextmanager
 def open_tables(folder: Path) -> Iterator[Tables]:
-    """Open the Parquet tables below ``folder``; nothing else is read, nothing is written.
+    """Open the tables of the report below ``folder``; see ``open_columns``."""
+    with open_columns(folder, _COLUMNS, _NEEDED) as connection:
+        yield Tables(connection)
+
+
+@contextmanager
+def open_columns(
+    folder: Path, columns: Mapping[str, tuple[str, ...]], needed: Sequence[str]
+) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """Open columns of the Parquet tables below ``folder``; nothing else is read or written.
+
+    Args:
+        columns: those wanted, by table; a table or column that is not there reads as empty.
+        needed: tables that must be there.
 
     Raises:
         ReportError: no such folder, no tables in it, or a file is damaged.
     """
     import duckdb
 
+    fix = "give the --output of a finished detect_events run"
     if not folder.is_dir():
-        raise ReportError(
-            f"{folder}: no such folder; give the --output of a finished detect_events run"
-        )
-    files = {name: _parquet_files(folder / name) for name in _COLUMNS}
-    missing = [name for name in _NEEDED if not files[name]]
+        raise ReportError(f"{folder}: no such folder; {fix}")
+    files = {name: _parquet_files(folder / name) for name in columns}
+    missing = " and ".join(f"{name}/" for name in needed if not files[name])
     if missing:
-        raise ReportError(
-            f"{folder}: holds no Parquet files in {' and '.join(f'{n}/' for n in missing)}; "
-            "give the --output of a finished detect_events run"
-        )
+        raise ReportError(f"{folder}: holds no Parquet files in {missing}; {fix}")
     connection = duckdb.connect(
         ":memory:",
         config={"enable_external_access": "false", "autoinstall_known_extensions": "false"},
     )
     try:
-        for name, columns in _COLUMNS.items():
-            connection.register(name, _dataset(name, columns, files[name]))
-        yield Tables(connection)
+        for name, wanted in columns.items():
+            connection.register(name, _dataset(name, wanted, files[name]))
+        yield connection
     except (duckdb.Error, OSError, ValueError) as error:
-        raise ReportError(_explain(folder, files, error)) from error
+        raise ReportError(_explain(folder, files, columns, error)) from error
     finally:
         connection.close()
 
@@ -345,7 +357,12 @@ def _survivors(merged_into: dict[str, str]) -> dict[str, str]:
     return survivors
 
 
-def _explain(folder: Path, files: dict[str, list[Path]], error: Exception) -> str:
+def _explain(
+    folder: Path,
+    files: Mapping[str, list[Path]],
+    columns: Mapping[str, tuple[str, ...]],
+    error: Exception,
+) -> str:
     """Name the file that made a query fail, by reading each on its own."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -354,7 +371,7 @@ def _explain(folder: Path, files: dict[str, list[Path]], error: Exception) -> st
         for path in paths:
             try:
                 file = pq.ParquetFile(path)
-                file.read([c for c in _COLUMNS[name] if c in file.schema_arrow.names])
+                file.read([c for c in columns[name] if c in file.schema_arrow.names])
             except (OSError, pa.ArrowException) as cause:
                 return _damaged(path, cause)
     return f"{folder}: its tables cannot be read ({_one_line(error)})"

@@ -3,12 +3,11 @@
 import math
 import pickle
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas import (
     Assignment,
@@ -31,16 +30,12 @@ from transforms.cluster.likeness import (
     likeness,
     measure_article,
 )
+from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
 _FORMAT = b"\x02"
-_DECAY_DAYS = 4.0  # a member's weight in the centroid falls to 1/e after this gap
 _NEAR_DAYS = 3.0  # width of the time features, as in the published systems
 _SAME_DAYS = 0.5  # closer gaps count as one: many dates are days, and bursts say little
-_JUDGED_NEIGHBOURS = 8  # members an article is measured against: the nearest,
-_JUDGED_LATEST = 5  # the latest, and the founder,
-_JUDGED = 12  # but no more than this
-_MAX_TERMS = 400  # of an event's keywords; the lightest are dropped beyond twice this
 _NAMED = 4  # distinct words of names from which a text is said to name what it is about
 _KEYWORDS = 8
 _ENTITIES = 10
@@ -49,80 +44,6 @@ _LEAST_VOTES = 2  # articles that must belong to two events before they are one,
 _VOTING_SHARE = 0.5  # and at least this share of the smaller
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _AT = {name: FEATURES.index(name) for name in FEATURES}
-
-
-@dataclass
-class _OpenEvent:
-    """The running sums of one event."""
-
-    event_id: str
-    opened: int  # place in the order of opening
-    dense: NDArray[np.float64]
-    novelty: float
-    terms: dict[str, float] = field(default_factory=dict)
-    members: list[Member] = field(default_factory=list)
-    article_ids: set[str] = field(default_factory=set)
-    oldest: float | None = None
-    newest: float | None = None
-    contested: bool = False
-
-    def touch(self, at: float | None) -> None:
-        """Stretch the event's span to include ``at``."""
-        if at is not None:
-            self.oldest = at if self.oldest is None else min(self.oldest, at)
-            self.newest = at if self.newest is None else max(self.newest, at)
-
-    def absorb(self, member: Member) -> None:
-        """Add an original to the sums, fading what came long before it."""
-        if member.at is not None and self.newest is not None and member.at > self.newest:
-            self.fade(member.at - self.newest)
-        self.dense += member.vector
-        self.add_terms(member.weights["lead"])
-        self.members.append(member)
-        self.article_ids.add(member.article_id)
-        self.touch(member.at)
-
-    def fade(self, gap: float) -> None:
-        """Let what is in the sums count less after a gap, in seconds."""
-        share = math.exp(-gap / (_DECAY_DAYS * 86_400))
-        self.dense *= share
-        self.terms = {term: weight * share for term, weight in self.terms.items()}
-
-    def add_terms(self, weights: dict[str, float]) -> None:
-        """Add term weights, keeping the heaviest."""
-        for term, weight in weights.items():
-            self.terms[term] = self.terms.get(term, 0.0) + weight
-        if len(self.terms) > 2 * _MAX_TERMS:
-            heaviest = sorted(self.terms.items(), key=lambda pair: (-pair[1], pair[0]))
-            self.terms = dict(heaviest[:_MAX_TERMS])
-
-    def take_over(self, other: "_OpenEvent") -> None:
-        """Become both events."""
-        later, earlier = self.newest, other.newest
-        if later is not None and earlier is not None:
-            (self if later < earlier else other).fade(abs(later - earlier))
-        self.dense += other.dense
-        self.add_terms(other.terms)
-        self.members += other.members
-        self.article_ids |= other.article_ids
-        self.touch(other.oldest)
-        self.touch(other.newest)
-        self.contested |= other.contested
-
-    def centroid(self) -> NDArray[np.float32]:
-        """Give the unit mean vector."""
-        norm = float(np.linalg.norm(self.dense))
-        return (self.dense / norm if norm else self.dense).astype(np.float32)
-
-    def judged(self, nearest: Sequence[Member]) -> list[Member]:
-        """Choose the members an article is measured against: nearest, founder and latest."""
-        chosen = list(nearest[:_JUDGED_NEIGHBOURS])
-        known = {member.article_id for member in chosen}
-        for member in (self.members[0], *self.members[: -_JUDGED_LATEST - 1 : -1]):
-            if len(chosen) < _JUDGED and member.article_id not in known:
-                known.add(member.article_id)
-                chosen.append(member)
-        return chosen
 
 
 @dataclass(frozen=True)
@@ -171,7 +92,7 @@ class EventIndex:
         self._frequencies = frequencies
         self._embedding_model = embedding_model
         self._clock = WindowClock(window)
-        self._events: dict[str, _OpenEvent] = {}
+        self._events: dict[str, OpenEvent] = {}
         self._event_of: dict[str, str] = {}  # article → event, copies included
         self._members: dict[str, Member] = {}
         self._votes: dict[tuple[str, str], int] = {}  # younger and older event → articles
@@ -276,7 +197,7 @@ class EventIndex:
         return Candidates(tuple(grouped), np.array(rows, np.float64).reshape(shape))
 
     def _features(
-        self, arrival: Arrival, event: _OpenEvent, neighbours: list[Neighbour]
+        self, arrival: Arrival, event: OpenEvent, neighbours: list[Neighbour]
     ) -> list[float]:
         containments = {n.article_id: n.containment for n in neighbours}
         nearest = [self._members[neighbour.article_id] for neighbour in neighbours]
@@ -328,12 +249,13 @@ class EventIndex:
         of two things, however alike their wording.
         """
         row = candidates.features[decision.best]
+        if row[_AT["names_best"]] or row[_AT["numbers_best"]]:
+            return ""
         event = self._events[candidates.events[decision.best]]
         named = len(member.weights["names"]) >= _NAMED and any(
             len(old.weights["names"]) >= _NAMED for old in event.members
         )
-        apart = row[_AT["names_best"]] == 0.0 and row[_AT["numbers_best"]] == 0.0
-        return "no name and no number in common" if named and apart else ""
+        return "no name and no number in common" if named else ""
 
     def _vote(self, verdict: "_Verdict") -> str | None:
         """Count an article that belongs to two events; merge them when enough do.
@@ -355,7 +277,7 @@ class EventIndex:
         self._merge(older, younger, self._votes[key])
         return older.event_id
 
-    def _merge(self, older: _OpenEvent, younger: _OpenEvent, votes: int) -> None:
+    def _merge(self, older: OpenEvent, younger: OpenEvent, votes: int) -> None:
         """Let the older of two events take over the younger."""
         self._merged.append(self._state(younger, merged_into=older.event_id))
         left = Left(
@@ -415,7 +337,7 @@ class EventIndex:
             self._votes = {k: n for k, n in self._votes.items() if not gone.intersection(k)}
 
     def to_bytes(self) -> bytes:
-        """Store the open events; ``from_bytes`` gives an index that decides alike.
+        """Store the open events; an index that gets them by ``restore`` decides alike.
 
         Take ``moves`` and ``retired`` first: they are not stored.
         """
@@ -453,7 +375,7 @@ class EventIndex:
         name = event_id(member.article_id, compared.embedded.article.revision)
         self._opened += 1
         dense = np.zeros(len(member.vector), np.float64)
-        self._events[name] = _OpenEvent(name, self._opened, dense, novelty)
+        self._events[name] = OpenEvent(name, self._opened, dense, novelty)
         self._join(member, name, contested)
         return name
 
@@ -473,7 +395,7 @@ class EventIndex:
         self._events[event].touch(at)
         return Assignment(compared, event, role, score, evidence, False)
 
-    def _state(self, event: _OpenEvent, merged_into: str = "") -> EventState:
+    def _state(self, event: OpenEvent, merged_into: str = "") -> EventState:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
         medoid = event.members[int(np.argmax(np.round(cosines, 5)))]  # ties keep the older
@@ -501,7 +423,7 @@ class EventIndex:
             clock=_EPOCH + timedelta(seconds=self._now(event)),
         )
 
-    def _now(self, event: _OpenEvent) -> float:
+    def _now(self, event: OpenEvent) -> float:
         """Give the event clock; before any dated article, the event's own time or 1970."""
         now = self._clock.now if self._clock.now is not None else event.newest
         return now or 0.0

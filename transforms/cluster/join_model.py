@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.event import GRANULARITIES
 from transforms.cluster.likeness import LIKENESS
 from transforms.cluster.trees import Trees, trees_from_json
 
 _FILES = ("join_model.json", "join_model_any.json")
 _CROSS_FILE = "join_model_cross.json"
 ANY_MODEL = "*"
-GRANULARITIES = ("event", "story")
 _BROADER = 1.5  # by how much smaller log odds suffice to join a story than to join an event
 
 # What is known of one candidate event: how like the article is to the most like of its judged

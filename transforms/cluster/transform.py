@@ -9,6 +9,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from schemas import Assignment, ComparedArticle, EventState
+from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
 from transforms.cluster.event_index import EventIndex, Move
@@ -37,7 +38,7 @@ class ClusterArticles(beam.PTransform):
 
     embedding_model: str  # id of the model the vectors came from
     window_days: float = 7.0
-    granularity: str = "event"  # one of GRANULARITIES
+    granularity: str = GRANULARITIES[0]
     cross_language: bool = False  # let articles in different languages meet
 
     def expand(self, compared: beam.PCollection[ComparedArticle]) -> Clustered:
