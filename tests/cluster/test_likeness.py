@@ -15,7 +15,8 @@ def measured(make_embedded):
 
 
 def compare(new, old, containment=0.0):
-    return dict(zip(LIKENESS, likeness(new, old.member, containment)))
+    (row,) = likeness(new, [old], [containment])
+    return dict(zip(LIKENESS, row.tolist()))
 
 
 BODY = "Mayor Odell Finch closed the Mill Lane bridge in Harrowick at 10:30 after 12 cracks."
@@ -50,5 +51,5 @@ def test_empty_articles_are_measured_without_error(measured):
 
 
 def test_the_language_counts_only_when_it_is_certain(measured):
-    assert measured(language="de", language_confidence=0.9).member.language == "de"
-    assert measured(language="de", language_confidence=0.5).member.language == ""
+    assert measured(language="de", language_confidence=0.9).language == "de"
+    assert measured(language="de", language_confidence=0.5).language == ""

@@ -22,18 +22,11 @@ from schemas import (
 from schemas.ids import event_id
 from transforms._shared.shards import WindowClock
 from transforms.cluster.join_model import FEATURES, Decision, Features, JoinModel
-from transforms.cluster.likeness import (
-    LIKENESS,
-    Arrival,
-    Member,
-    known_time,
-    likeness,
-    measure_article,
-)
+from transforms.cluster.likeness import LIKENESS, Member, known_time, likeness, measure_article
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
-_FORMAT = b"\x02"
+_FORMAT = b"\x03"
 _NEAR_DAYS = 3.0  # width of the time features, as in the published systems
 _SAME_DAYS = 0.5  # closer gaps count as one: many dates are days, and bursts say little
 _NAMED = 4  # distinct words of names from which a text is said to name what it is about
@@ -72,7 +65,7 @@ class EventIndex:
     and add no weight. When articles of one event keep belonging to another as well, the two are
     merged and the older lives on; ``moves`` tells who moved.
 
-    State per original article: term weights and first sentences, about 30 KB; dropped when its
+    State per original article: term weights and first sentences, about 7 KB; dropped when its
     event has been quiet for the window by the event clock. Undated events stay until a dated
     member joins.
     """
@@ -106,17 +99,17 @@ class EventIndex:
         settled = self._settle(compared)
         if settled is not None:
             return settled
-        arrival = measure_article(compared.embedded, self._frequencies)
+        member = measure_article(compared.embedded, self._frequencies)
         novelty = 1.0 - max((n.cosine for n in compared.neighbours), default=0.0)
-        verdicts = list(self._verdicts(arrival, compared.neighbours))
+        verdicts = list(self._verdicts(member, compared.neighbours))
         if not verdicts:
-            name = self._open(compared, arrival.member, novelty, False)
+            name = self._open(compared, member, novelty, False)
             return Assignment(compared, name, "seed", 1.0, "no earlier event is near", False)
         verdict = max(verdicts, key=lambda verdict: (verdict.joins, verdict.probability))
         if not verdict.joins:
-            name = self._open(compared, arrival.member, novelty, verdict.contested)
+            name = self._open(compared, member, novelty, verdict.contested)
             return verdict.assignment(compared, name, "seed", 1.0)
-        self._join(arrival.member, verdict.best, verdict.contested)
+        self._join(member, verdict.best, verdict.contested)
         name = self._vote(verdict) or verdict.best
         return verdict.assignment(compared, name, "member", verdict.probability)
 
@@ -134,12 +127,12 @@ class EventIndex:
         settled = self._settle(compared)
         if settled is not None:
             return settled, None
-        arrival = measure_article(compared.embedded, self._frequencies)
-        candidates = self._candidates(arrival, self._open_neighbours(compared.neighbours))
+        member = measure_article(compared.embedded, self._frequencies)
+        candidates = self._candidates(member, self._open_neighbours(compared.neighbours))
         if event is None or event not in self._events:
-            name = self._open(compared, arrival.member, 1.0, False)
+            name = self._open(compared, member, 1.0, False)
             return Assignment(compared, name, "seed", 1.0, "labelled", False), candidates
-        self._join(arrival.member, event, False)
+        self._join(member, event, False)
         return Assignment(compared, event, "member", 1.0, "labelled", False), candidates
 
     def moves(self) -> list[Move]:
@@ -160,20 +153,18 @@ class EventIndex:
             return self._follow(compared, original, at, "duplicate", score, evidence)
         return None
 
-    def _verdicts(
-        self, arrival: Arrival, neighbours: tuple[Neighbour, ...]
-    ) -> Iterator["_Verdict"]:
+    def _verdicts(self, member: Member, neighbours: tuple[Neighbour, ...]) -> Iterator["_Verdict"]:
         """Judge the events in the article's language, then, if asked for, those in others."""
         near = self._open_neighbours(neighbours)
-        candidates = self._candidates(arrival, near)
+        candidates = self._candidates(member, near)
         if candidates.events:
-            yield self._judge(candidates, arrival.member, self._model)
+            yield self._judge(candidates, member, self._model)
         if self._cross_model is not None:
             met = set(candidates.events)
             others = [n for n in near if self._event_of[n.article_id] not in met]
-            candidates = self._candidates(arrival, others, any_language=True)
+            candidates = self._candidates(member, others, any_language=True)
             if candidates.events:
-                yield self._judge(candidates, arrival.member, self._cross_model)
+                yield self._judge(candidates, member, self._cross_model)
 
     def _open_neighbours(self, neighbours: tuple[Neighbour, ...]) -> list[Neighbour]:
         """Keep the originals whose event is still open."""
@@ -185,38 +176,40 @@ class EventIndex:
         ]
 
     def _candidates(
-        self, arrival: Arrival, neighbours: list[Neighbour], any_language: bool = False
+        self, member: Member, neighbours: list[Neighbour], any_language: bool = False
     ) -> Candidates:
         """Collect the events of the neighbours and measure each against the article."""
-        grouped: dict[str, list[Neighbour]] = {}
+        grouped: dict[str, list[Member]] = {}
         for n in neighbours:
-            if any_language or _may_meet(arrival.member, self._members[n.article_id]):
-                grouped.setdefault(self._event_of[n.article_id], []).append(n)
-        rows = [self._features(arrival, self._events[name], grouped[name]) for name in grouped]
-        shape = (len(rows), len(FEATURES))
-        return Candidates(tuple(grouped), np.array(rows, np.float64).reshape(shape))
-
-    def _features(
-        self, arrival: Arrival, event: OpenEvent, neighbours: list[Neighbour]
-    ) -> list[float]:
+            old = self._members[n.article_id]
+            if any_language or _may_meet(member, old):
+                grouped.setdefault(self._event_of[n.article_id], []).append(old)
+        if not grouped:
+            return Candidates((), np.zeros((0, len(FEATURES))))
         containments = {n.article_id: n.containment for n in neighbours}
-        nearest = [self._members[neighbour.article_id] for neighbour in neighbours]
-        measured = np.array(
-            [
-                likeness(arrival, old, containments.get(old.article_id, 0.0))
-                for old in event.judged(nearest)
-            ]
-        )
+        judged = [self._events[name].judged(nearest) for name, nearest in grouped.items()]
+        together = [old for members in judged for old in members]
+        rows = likeness(member, together, [containments.get(o.article_id, 0.0) for o in together])
+        ends = np.cumsum([len(members) for members in judged])
+        features = [
+            self._features(member, self._events[name], len(nearest), measured)
+            for (name, nearest), measured in zip(grouped.items(), np.split(rows, ends[:-1]))
+        ]
+        return Candidates(tuple(grouped), np.array(features, np.float64))
+
+    @staticmethod
+    def _features(
+        member: Member, event: OpenEvent, neighbours: int, measured: Features
+    ) -> list[float]:
         best = measured.max(axis=0).tolist()
-        member = arrival.member
         size, brief = math.log1p(len(event.members)), float(member.brief)
         return [
             *best,
             *measured.mean(axis=0).tolist(),
-            float(member.vector @ event.centroid()),
+            float(np.dot(member.vector, event.centroid())),
             *_time_features(member.at, event.oldest, event.newest),
             size,
-            math.log1p(len(neighbours)),
+            math.log1p(neighbours),
             brief,
             *(brief * best[LIKENESS.index(name)] for name in ("dense", "title", "lead")),
             brief * size,
@@ -252,8 +245,8 @@ class EventIndex:
         if row[_AT["names_best"]] or row[_AT["numbers_best"]]:
             return ""
         event = self._events[candidates.events[decision.best]]
-        named = len(member.weights["names"]) >= _NAMED and any(
-            len(old.weights["names"]) >= _NAMED for old in event.members
+        named = member.name_words >= _NAMED and any(
+            old.name_words >= _NAMED for old in event.members
         )
         return "no name and no number in common" if named else ""
 
@@ -374,8 +367,8 @@ class EventIndex:
         """Open an event with its first article; give its id."""
         name = event_id(member.article_id, compared.embedded.article.revision)
         self._opened += 1
-        dense = np.zeros(len(member.vector), np.float64)
-        self._events[name] = OpenEvent(name, self._opened, dense, novelty)
+        nothing = np.zeros(len(member.vector))
+        self._events[name] = OpenEvent(name, self._opened, novelty, nothing)
         self._join(member, name, contested)
         return name
 
@@ -399,7 +392,6 @@ class EventIndex:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
         medoid = event.members[int(np.argmax(np.round(cosines, 5)))]  # ties keep the older
-        heaviest = sorted(event.terms.items(), key=lambda pair: (-pair[1], pair[0]))
         names = Counter(name for member in event.members for name in member.names)
         spoken = sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))
         status = "closed" if self._clock.outside(event.newest) else "active"
@@ -410,9 +402,7 @@ class EventIndex:
             representative_article_id=medoid.article_id,
             title=medoid.title,
             summary=medoid.summary,
-            keywords=tuple(
-                Keyword(term, weight / len(event.members)) for term, weight in heaviest[:_KEYWORDS]
-            ),
+            keywords=tuple(Keyword(*pair) for pair in event.keywords(_KEYWORDS)),
             entities=tuple(EntityCount(text, count) for text, count in spoken[:_ENTITIES]),
             cohesion_mean=sum(cosines) / len(cosines),
             cohesion_min=min(cosines),

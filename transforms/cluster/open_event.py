@@ -1,6 +1,7 @@
-"""An open event: the running sums of its members, and which of them an article is judged by."""
+"""An open event: the running sum of its members, and which of them an article is judged by."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -8,24 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transforms.cluster.likeness import Member
-from transforms.cluster.terms import Vector
 
 _DECAY_DAYS = 4.0  # a member's weight in the centroid falls to 1/e after this gap
 _JUDGED_NEIGHBOURS = 8  # members an article is measured against: the nearest,
 _JUDGED_LATEST = 5  # the latest, and the founder,
 _JUDGED = 12  # but no more than this
-_MAX_TERMS = 400  # of an event's keywords; the lightest are dropped beyond twice this
 
 
 @dataclass
 class OpenEvent:
-    """The running sums of one event."""
+    """The members of one event, their span in time and their decayed sum."""
 
     event_id: str
     opened: int  # place in the order of opening
-    dense: NDArray[np.float64]
     novelty: float
-    terms: dict[str, float] = field(default_factory=dict)
+    dense: NDArray[np.float64]
     members: list[Member] = field(default_factory=list)
     article_ids: set[str] = field(default_factory=set)
     oldest: float | None = None
@@ -39,36 +37,20 @@ class OpenEvent:
             self.newest = at if self.newest is None else max(self.newest, at)
 
     def absorb(self, member: Member) -> None:
-        """Add an original to the sums, fading what came long before it."""
+        """Add an original to the sum, fading what came long before it."""
         if member.at is not None and self.newest is not None and member.at > self.newest:
-            self.fade(member.at - self.newest)
+            self.dense *= _faded(member.at - self.newest)
         self.dense += member.vector
-        self.add_terms(member.weights["lead"])
         self.members.append(member)
         self.article_ids.add(member.article_id)
         self.touch(member.at)
-
-    def fade(self, gap: float) -> None:
-        """Let what is in the sums count less after a gap, in seconds."""
-        share = math.exp(-gap / (_DECAY_DAYS * 86_400))
-        self.dense *= share
-        self.terms = {term: weight * share for term, weight in self.terms.items()}
-
-    def add_terms(self, weights: Vector) -> None:
-        """Add term weights, keeping the heaviest."""
-        for term, weight in weights.items():
-            self.terms[term] = self.terms.get(term, 0.0) + weight
-        if len(self.terms) > 2 * _MAX_TERMS:
-            heaviest = sorted(self.terms.items(), key=lambda pair: (-pair[1], pair[0]))
-            self.terms = dict(heaviest[:_MAX_TERMS])
 
     def take_over(self, other: "OpenEvent") -> None:
         """Become both events."""
         later, earlier = self.newest, other.newest
         if later is not None and earlier is not None:
-            (self if later < earlier else other).fade(abs(later - earlier))
+            (self if later < earlier else other).dense *= _faded(abs(later - earlier))
         self.dense += other.dense
-        self.add_terms(other.terms)
         self.members += other.members
         self.article_ids |= other.article_ids
         self.touch(other.oldest)
@@ -77,7 +59,7 @@ class OpenEvent:
 
     def centroid(self) -> NDArray[np.float32]:
         """Give the unit mean vector."""
-        norm = float(np.linalg.norm(self.dense))
+        norm = math.sqrt(float(self.dense @ self.dense))
         return (self.dense / norm if norm else self.dense).astype(np.float32)
 
     def judged(self, nearest: Sequence[Member]) -> list[Member]:
@@ -89,3 +71,20 @@ class OpenEvent:
                 known.add(member.article_id)
                 chosen.append(member)
         return chosen
+
+    def keywords(self, most: int) -> list[tuple[str, float]]:
+        """Give the heaviest terms and their mean weight, members long past counting less."""
+        weights: Counter[str] = Counter()
+        for member in self.members:
+            fresh = 1.0
+            if member.at is not None and self.newest is not None:
+                fresh = _faded(self.newest - member.at)
+            for term, weight in zip(member.keywords, member.keyword_weights.tolist()):
+                weights[term] += fresh * weight
+        heaviest = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+        return [(term, weight / len(self.members)) for term, weight in heaviest]
+
+
+def _faded(gap: float) -> float:
+    """Say how much of a sum is left after a gap, in seconds."""
+    return math.exp(-gap / (_DECAY_DAYS * 86_400))

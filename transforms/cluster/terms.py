@@ -154,12 +154,12 @@ def background_frequencies() -> DocumentFrequencies:
     return DocumentFrequencies(table, int(lines[0]))
 
 
-def weigh(bag: Mapping[str, int], frequencies: DocumentFrequencies) -> Vector:
+def weigh(bag: Mapping[str, int], rarity: Mapping[str, float]) -> Vector:
     """Turn counts into a unit TF-IDF vector: (1 + ln count) · idf; terms of weight 0 drop out."""
     raw = {
         term: (1.0 + math.log(count)) * idf
         for term, count in bag.items()
-        if (idf := frequencies.idf(term)) > 0.0
+        if (idf := rarity[term]) > 0.0
     }
     norm = math.sqrt(sum(weight * weight for weight in raw.values()))
     return {term: weight / norm for term, weight in raw.items()} if norm else {}

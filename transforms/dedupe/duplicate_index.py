@@ -1,8 +1,6 @@
 """The window of earlier articles: finds neighbours and copies of a new one."""
 
 import pickle
-from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from schemas import ComparedArticle, EmbeddedArticle
 from transforms._shared.shards import UNDATED, WindowClock
 from transforms.dedupe.fingerprint import fingerprint
+from transforms.dedupe.postings import Postings
 from transforms.dedupe.probe import (
     LEAST_SHARED,
     Findings,
@@ -37,8 +36,8 @@ class _Shard:
 
     vectors: VectorShard
     entries: list[tuple[int, Probe]] = field(default_factory=list)  # with number
-    postings: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    quoted_postings: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    sampled: Postings = field(default_factory=Postings)
+    quoted: Postings = field(default_factory=Postings)
 
 
 class CandidateIndex:
@@ -123,10 +122,8 @@ class CandidateIndex:
         place = len(shard.entries)
         shard.entries.append((number, new))
         shard.vectors.add(new.vector)
-        for value in new.sampled.tolist():
-            shard.postings[value].append(place)
-        for value in new.quoted.tolist():
-            shard.quoted_postings[value].append(place)
+        shard.sampled.add(place, new.sampled)
+        shard.quoted.add(place, new.quoted)
 
     def _nearest(self, vector: NDArray[np.float32]) -> tuple[Near, ...]:
         """Find the nearest articles by cosine."""
@@ -144,17 +141,17 @@ class CandidateIndex:
 
     def _sharing(self, asked: Probe) -> tuple[Sharing, ...]:
         """Find articles that share enough sampled 3-grams."""
-        own, quoted = asked.sampled.tolist(), asked.quoted.tolist()
+        own, quoted = asked.sampled, asked.quoted
         found: list[Sharing] = []
         for shard in self._shards.values():
             shares: dict[int, float] = {}
-            for place, shared in _tally(own, shard.postings):
+            for place, shared in shard.sampled.tally(own, _COMMON).items():
                 if shared >= LEAST_SHARED:  # most share one by chance
                     size = len(shard.entries[place][1].sampled)
                     shares[place] = own_share(shared, len(own), size)
             # Re-posted in the new one's comments, or the other way round.
-            for hashes, postings in ((quoted, shard.postings), (own, shard.quoted_postings)):
-                for place, shared in _tally(hashes, postings):
+            for hashes, postings in ((quoted, shard.sampled), (own, shard.quoted)):
+                for place, shared in postings.tally(hashes, _COMMON).items():
                     share = quoted_share(shared, len(hashes))
                     shares[place] = max(share, shares.get(place, 0.0))
             for place, share in shares.items():
@@ -232,14 +229,3 @@ def _opened(stored: bytes) -> Any:
     if stored[:1] != _FORMAT:
         raise ValueError("duplicate index of another format version: rebuild it from output")
     return pickle.loads(stored[1:])
-
-
-def _tally(hashes: list[int], postings: dict[int, list[int]]) -> Iterable[tuple[int, int]]:
-    """Count per article how many of ``hashes`` it holds, passing over boilerplate."""
-    shared: Counter[int] = Counter()
-    if postings:
-        for value in hashes:
-            holders = postings.get(value)
-            if holders and len(holders) <= _COMMON:
-                shared.update(holders)
-    return shared.items()
