@@ -1,5 +1,6 @@
 """Fit the join model to replayed labelled streams: ranker, general trees, experts and gate."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms.cluster.candidates import Candidates
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import (
     ANY_MODEL,
@@ -55,10 +57,10 @@ _GROWING = [
 
 @dataclass(frozen=True)
 class Step:
-    """One article of a replay: its candidates' features and the row that is right, or -1."""
+    """One article of a replay: its candidates' features, and which of them are right."""
 
     features: Features
-    right: int
+    right: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -71,41 +73,67 @@ class Replay:
     vectors: NDArray[np.float32]  # one per article, for the gate
 
 
-def replay(stream: str, form: str, compared: Labelled) -> Replay:
-    """Follow the labels through an event index and record every choice there was."""
-    index = EventIndex(_untrained(), background_frequencies(), ANY_MODEL, WINDOW)
+def replay(stream: str, form: str, compared: Labelled, model: JoinModel | None = None) -> Replay:
+    """Follow the labels, or a model, through an event index and record every choice there was.
+
+    Following the labels shows events as they ought to be; following a model shows them as they
+    come to be, with its errors in them. There a candidate is right when half of its articles or
+    more have the new article's label.
+    """
+    asked: list[Candidates] = []
+    index = _index(model or _untrained(), asked)
     event_of_label: dict[str, str] = {}
+    held: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    label_of: dict[str, str] = {}
     steps = []
     for article, label in compared:
-        assignment, candidates = index.place(article, event_of_label.get(label))
+        if model is None:
+            assignment = index.place(article, event_of_label.get(label))
+        else:
+            assignment = index.assign(article)
+        for candidates in asked:
+            right = np.array([_right(held[event], label) for event in candidates.events])
+            steps.append(Step(candidates.features, right))
+        asked.clear()
         for _ in index.retired():
             pass
         event_of_label[label] = assignment.event_id
-        if candidates is not None and candidates.events:
-            events = candidates.events
-            right = events.index(assignment.event_id) if assignment.event_id in events else -1
-            steps.append(Step(candidates.features, right))
+        if assignment.role in ("seed", "member"):
+            label_of[article.embedded.article.article_id] = label
+            held[assignment.event_id][label] += 1
+        for move in index.moves():
+            moved = Counter(label_of[a] for a in move.article_ids if a in label_of)
+            held[move.left.event_id] -= moved
+            held[move.to_event] += moved
     vectors = np.array([np.frombuffer(a.embedded.embedding, "<f4") for a, _ in compared])
     return Replay(stream, form, steps, vectors)
 
 
+def _right(held: Counter[str], label: str) -> bool:
+    return 2 * held[label] >= held.total()
+
+
 def cluster(compared: Labelled, model: JoinModel) -> list[str]:
     """Cluster a compared stream with a model; give the event of each article at the end."""
-    index = EventIndex(model, background_frequencies(), model.embedding_model, WINDOW)
-    events = []
-    survivor: dict[str, str] = {}
-    for article, _ in compared:
+    index = _index(model)
+    events: list[str] = []
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, (article, _) in enumerate(compared):
+        places[article.embedded.article.article_id].append(place)
         events.append(index.assign(article).event_id)
         for _ in index.retired():
             pass
-        survivor |= {move.left.event_id: move.to_event for move in index.moves()}
-    return [_follow(event, survivor) for event in events]
+        for move in index.moves():
+            for moved in (at for name in move.article_ids for at in places[name]):
+                if events[moved] == move.left.event_id:
+                    events[moved] = move.to_event
+    return events
 
 
-def _follow(event: str, survivor: dict[str, str]) -> str:
-    while event in survivor:
-        event = survivor[event]
-    return event
+def _index(model: JoinModel, asked: list[Candidates] | None = None) -> EventIndex:
+    watch = None if asked is None else asked.append
+    frequencies = background_frequencies()
+    return EventIndex(model, frequencies, model.embedding_model, WINDOW, watch=watch)
 
 
 def _untrained() -> JoinModel:
@@ -173,13 +201,13 @@ class _Ranker:
     bias: float
     stranger: Features
 
-    def row(self, features: Features, right: int) -> tuple[Features, bool]:
+    def row(self, features: Features, right: NDArray[np.bool_]) -> tuple[Features, bool]:
         """Describe the best candidate in context, and say whether it is the right one."""
         scores = features @ self.weights + self.bias
         order = np.argsort(-scores, kind="stable")
         stranger_score = float(self.stranger @ self.weights) + self.bias
         row = context_row(features, scores, order, self.stranger, stranger_score)
-        return row, bool(order[0] == right)
+        return row, bool(right[order[0]])
 
 
 def _mask(step: Step, masked: list[int]) -> Step:
@@ -199,10 +227,7 @@ def _undated(step: Step) -> Step:
 def _stranger(streams: Sequence[Sequence[Step]]) -> Features:
     """Average the wrong candidates, every stream weighing the same."""
     means = [
-        np.concatenate(
-            [np.delete(s.features, s.right, axis=0) if s.right >= 0 else s.features for s in steps]
-        ).mean(axis=0)
-        for steps in streams
+        np.concatenate([s.features[~s.right] for s in steps]).mean(axis=0) for steps in streams
     ]
     mean: Features = np.mean(means, axis=0)
     return mean
@@ -211,21 +236,22 @@ def _stranger(streams: Sequence[Sequence[Step]]) -> Features:
 def _ranking_rows(steps: Sequence[Step]) -> Rows:
     rows: list[Features] = []
     right: list[bool] = []
-    for step in (step for step in steps if step.right >= 0):
+    for step in (step for step in steps if step.right.any()):
         strongest = np.argsort(-step.features[:, _STRENGTH].sum(axis=1), kind="stable")
-        wrong = [i for i in strongest if i != step.right][:_WRONG]
-        rows += [step.features[step.right], *(step.features[i] for i in wrong)]
+        belongs = [i for i in strongest if step.right[i]][:1]
+        wrong = [i for i in strongest if not step.right[i]][:_WRONG]
+        rows += [step.features[i] for i in (*belongs, *wrong)]
         right += [True, *(False for _ in wrong)]
     return np.array(rows).reshape(-1, len(FEATURES)), np.array(right, bool)
 
 
 def _decision_rows(steps: Sequence[Step], ranker: _Ranker) -> Rows:
-    """Ask whether the best candidate is right, once as it was and once without the right one."""
+    """Ask whether the best candidate is right, once as it was and once without those that are."""
     asked = [ranker.row(step.features, step.right) for step in steps]
     asked += [
-        ranker.row(np.delete(step.features, step.right, axis=0), -1)
+        ranker.row(step.features[~step.right], np.zeros(np.count_nonzero(~step.right), bool))
         for step in steps
-        if step.right >= 0 and len(step.features) > 1
+        if step.right.any() and not step.right.all()
     ]
     size = len(FEATURES) + len(CONTEXT)
     rows = np.array([row for row, _ in asked]).reshape(-1, size)

@@ -127,7 +127,7 @@ def _replays(stream: Stream, form: str, compared: Compared) -> "Replay":
     if stream.use == "half":
         compared = [(item, label) for item, label in compared if in_training_half(label)]
     done = replay(stream.name, form, compared)
-    if not any(step.right >= 0 and len(step.features) > 1 for step in done.steps):
+    if not any(step.right.any() and len(step.features) > 1 for step in done.steps):
         raise LabelledError(
             f"{stream.path} teaches nothing: it needs several events of several articles"
         )

@@ -157,13 +157,24 @@ def test_bytes_of_another_version_are_refused(new_index):
 
 
 def test_a_label_places_an_article_where_the_model_would_not(new_index, compared):
-    index = new_index()
+    asked = []
+    index = new_index(watch=asked.append)
     index.place(compared("a"), None)
-    placed, candidates = index.place(compared("b", {"a": 0.1}), event_id("a"))
+    placed = index.place(compared("b", {"a": 0.1}), event_id("a"))
     assert placed.event_id == event_id("a")
-    assert candidates.events == (event_id("a"),)
-    copied, nothing = index.place(compared("c", copy_of="a"), None)
-    assert (copied.event_id, nothing) == (event_id("a"), None)
+    copied = index.place(compared("c", copy_of="a"), None)
+    assert copied.event_id == event_id("a")
+    assert [candidates.events for candidates in asked] == [(event_id("a"),)]
+
+
+def test_what_the_model_is_asked_about_can_be_watched(new_index, compared):
+    asked = []
+    index = new_index(watch=asked.append)
+    index.assign(compared("a"))
+    index.assign(compared("b", {"a": 0.1}))
+    assert [(candidates.events, len(candidates.features)) for candidates in asked] == [
+        ((event_id("a"),), 1)
+    ]
 
 
 def test_channels_hold_the_best_and_the_second_best_event(new_index, compared):

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,6 +44,18 @@ class OpenEvent:
         self.members.append(member)
         self.article_ids.add(member.article_id)
         self.touch(member.at)
+
+    def without(self, member: Member, article_ids: Set[str]) -> "OpenEvent":
+        """Give the event as it were without an original and its copies; its span stays."""
+        rest = OpenEvent(self.event_id, self.opened, self.novelty, np.zeros_like(self.dense))
+        for other in self.members:
+            if other is not member:
+                rest.absorb(other)
+        rest.article_ids = self.article_ids - article_ids
+        rest.contested = self.contested
+        rest.touch(self.oldest)
+        rest.touch(self.newest)
+        return rest
 
     def take_over(self, other: "OpenEvent") -> None:
         """Become both events."""

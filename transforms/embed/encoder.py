@@ -1,5 +1,6 @@
 """Turn texts into unit vectors."""
 
+import math
 import os
 import threading
 from collections.abc import Sequence
@@ -42,8 +43,7 @@ class SentenceTransformerEncoder:
     ) -> None:
         files = resolve_model(name)
         model = _load(name, str(files.folder))
-        limit = model.max_seq_length
-        model.max_seq_length = min(max_tokens, limit) if limit else max_tokens
+        _limit_tokens(model, max_tokens)
         self.model_id = files.model_id
         self.dim = files.dim
         self._model = model
@@ -68,6 +68,14 @@ class SentenceTransformerEncoder:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
         return np.ascontiguousarray(unit[[row[text] for text in valid]], dtype=np.float32)
+
+
+def _limit_tokens(model: Any, most: int) -> None:
+    limit = model.max_seq_length
+    if limit == math.inf:  # a static model: a table of words, without a limit that could be set
+        model.tokenizer.enable_truncation(most)
+    else:
+        model.max_seq_length = min(most, limit) if limit else most
 
 
 def _load(name: str, folder: str) -> Any:

@@ -23,6 +23,8 @@ _OFFICIAL_SHA256 = {
 
 _WEIGHTS = ("*.safetensors", "*.bin")  # what sentence-transformers loads, in its order
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+_TABLE = "embedding.weight"  # where sentence-transformers keeps a static model
+_MOST_HEADER = 2**20  # bytes read of what a weights file says about itself
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _NOT_NEEDED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack", "*.tflite"]
 
@@ -165,7 +167,22 @@ def _dimension(name: str, folder: Path) -> int:
         ):
             if isinstance(config, dict) and isinstance(config.get(key), int):
                 return int(config[key])
+    if size := _table_width(_weights(name, folder)):
+        return size
     raise ModelNotFoundError(f"model {name}: no config.json with a vector length in {folder}")
+
+
+def _table_width(weights: Path) -> int | None:
+    """Read the vector length of a static model: it is a table of words and has no configuration."""
+    if weights.suffix != ".safetensors":
+        return None
+    try:
+        with weights.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, _MOST_HEADER)))
+        return int(header[_TABLE]["shape"][1])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
 def _json(path: Path) -> Any:

@@ -1,0 +1,82 @@
+"""The events an article may join, each measured against it: what the join model is asked about."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from transforms.cluster.join_model import FEATURES, Features
+from transforms.cluster.likeness import LIKENESS, Member, likeness
+from transforms.cluster.open_event import OpenEvent
+
+_NEAR_DAYS = 3.0  # width of the time features, as in the published systems
+_SAME_DAYS = 0.5  # closer gaps count as one: many dates are days, and bursts say little
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The events an article may join, with their features, row by row."""
+
+    events: tuple[str, ...]
+    features: Features  # (n, len(FEATURES))
+
+    def without(self, row: int) -> "Candidates":
+        """Leave one of them out."""
+        events = (*self.events[:row], *self.events[row + 1 :])
+        return Candidates(events, np.delete(self.features, row, axis=0))
+
+
+def measure_candidates(
+    member: Member,
+    events: Sequence[tuple[OpenEvent, Sequence[Member]]],
+    containments: Mapping[str, float],
+) -> Candidates:
+    """Measure an article against events.
+
+    Args:
+        events: each with those of its members that are nearest to the article.
+        containments: share of the article's word 3-grams found in a member, where known.
+    """
+    if not events:
+        return Candidates((), np.zeros((0, len(FEATURES))))
+    judged = [event.judged(nearest) for event, nearest in events]
+    together = [old for members in judged for old in members]
+    rows = likeness(member, together, [containments.get(o.article_id, 0.0) for o in together])
+    ends = np.cumsum([len(members) for members in judged])
+    features = [
+        _features(member, event, len(nearest), measured)
+        for (event, nearest), measured in zip(events, np.split(rows, ends[:-1]))
+    ]
+    return Candidates(tuple(event.event_id for event, _ in events), np.array(features, np.float64))
+
+
+def _features(member: Member, event: OpenEvent, neighbours: int, measured: Features) -> list[float]:
+    best = measured.max(axis=0).tolist()
+    size, brief = math.log1p(len(event.members)), float(member.brief)
+    return [
+        *best,
+        *measured.mean(axis=0).tolist(),
+        float(np.dot(member.vector, event.centroid())),
+        *_time_features(member.at, event.oldest, event.newest),
+        size,
+        math.log1p(neighbours),
+        brief,
+        *(brief * best[LIKENESS.index(name)] for name in ("dense", "title", "lead")),
+        brief * size,
+    ]
+
+
+def _time_features(at: float | None, oldest: float | None, newest: float | None) -> list[float]:
+    """Measure closeness in time; an unknown gap is said to be unknown, never taken as zero."""
+    if at is None or oldest is None or newest is None:
+        return [0.0, 0.0, 1.0, 0.0, 0.0]
+    after = max(_SAME_DAYS, (at - newest) / 86_400, (oldest - at) / 86_400)  # outside its span
+    since = max(_SAME_DAYS, abs(at - oldest) / 86_400)
+    return [
+        math.exp(-((after / _NEAR_DAYS) ** 2) / 2),
+        math.exp(-((since / _NEAR_DAYS) ** 2) / 2),
+        0.0,
+        math.log1p(after),
+        float(after <= _SAME_DAYS),
+    ]
