@@ -29,6 +29,7 @@ setup(
         "httpx",
         "idna",
         "jinja2",
+        "justext",
         "lxml",
         "lxml_html_clean",  # trafilatura needs it; older pip does not find it by its extra
         "numpy",

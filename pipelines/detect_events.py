@@ -118,12 +118,14 @@ def _versions(model: "ModelFiles") -> dict[str, str]:
 
     from schemas import SCHEMA_VERSION
     from transforms._shared.urls import URL_RULES_VERSION
+    from transforms.cluster.join_model import join_model_version
     from transforms.extract.clutter import CLUTTER_VERSION
 
     return {
         "newsevents": version("newsevents"),
         "apache-beam": version("apache-beam"),
         "embedding_model": model.model_id,
+        "join_model": join_model_version(model.model_id),
         "schema": SCHEMA_VERSION,
         "url_rules": URL_RULES_VERSION,
         "clutter": CLUTTER_VERSION,
@@ -131,8 +133,15 @@ def _versions(model: "ModelFiles") -> dict[str, str]:
 
 
 def _digest(settings: Settings, model: "ModelFiles") -> str:
-    """Name the input and the options that shape the output, the model's weights included."""
-    shaped = {**_options(settings), "feeds": list(settings.feeds), "weights": model.weights_sha256}
+    """Name the input and what shapes the output: options, weights, coefficients."""
+    from transforms.cluster.join_model import join_model_version
+
+    shaped = {
+        **_options(settings),
+        "feeds": list(settings.feeds),
+        "weights": model.weights_sha256,
+        "join_model": join_model_version(model.model_id),
+    }
     text = json.dumps(shaped, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -1,7 +1,7 @@
 """Fit the join model to replayed labelled streams: ranker, general trees, experts and gate."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ Labelled = Sequence[tuple["ComparedArticle", str]]
 Rows = tuple[Features, NDArray[np.bool_]]
 
 WINDOW = timedelta(days=7)
-THRESHOLD = 0.2
+THRESHOLD = 0.35
 CROSS_THRESHOLD = 0.5  # nothing but vectors, numbers and time speaks across languages
 CONTESTED_BAND = 0.1
 _REGULARISATION = 0.1  # scikit-learn's C, on standardised features
@@ -151,6 +151,26 @@ class Fitted:
     experts: tuple[dict[str, Any], ...]
 
 
+def fit_twice(
+    compared: Mapping[tuple[str, str], Labelled],
+    replays: Sequence[Replay],
+    expert_streams: Sequence[str],
+    embedding_model: str,
+) -> Fitted:
+    """Fit to events as they ought to be, then also to events as that first model makes them.
+
+    Trained on events without errors alone, a model does not know what to do about its own: one
+    wrong join makes the next more likely.
+
+    Args:
+        compared: the labelled articles of each stream and form in ``replays``.
+        expert_streams, embedding_model: as for ``fit``.
+    """
+    first = fit(replays, expert_streams, embedding_model).model
+    followed = [replay(r.stream, r.form, compared[r.stream, r.form], first) for r in replays]
+    return fit([*replays, *followed], expert_streams, embedding_model)
+
+
 def fit(replays: Sequence[Replay], expert_streams: Sequence[str], embedding_model: str) -> Fitted:
     """Fit ranker, general trees, experts and gate; each form of a stream weighs the same.
 
@@ -162,13 +182,10 @@ def fit(replays: Sequence[Replay], expert_streams: Sequence[str], embedding_mode
             own, as the gate then has nothing to tell them from.
     """
     masked = _MASKED.get(embedding_model, [])
-    steps = {
-        (r.stream, r.form): [
-            *(_mask(step, masked) for step in r.steps),
-            *(_undated(_mask(step, masked)) for step in r.steps),
-        ]
-        for r in replays
-    }
+    steps: defaultdict[tuple[str, str], list[Step]] = defaultdict(list)
+    for r in replays:
+        seen = [_mask(step, masked) for step in r.steps]
+        steps[r.stream, r.form] += [*seen, *map(_undated, seen)]
     general = [found for (_, form), found in steps.items() if form != "summaries"]
     rank, rank_bias = _logistic([_ranking_rows(found) for found in general])
     ranker = _Ranker(rank, rank_bias, _stranger(general))

@@ -1,18 +1,24 @@
 """Make the coefficients of the join model by replaying labelled streams.
 
 A replay puts every article where its label says, and records at each step what the index knew of
-the candidates; ``pipelines.fitting`` learns from that. Each stream is replayed in several forms,
-because feeds carry whole texts, summaries or bare headlines.
+the candidates; ``pipelines.fitting`` learns from that, and once more from a replay by what it has
+learned. Each stream is replayed in several forms, because feeds carry whole texts, summaries or
+bare headlines.
 """
 
 import argparse
 import hashlib
 import json
+import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +122,7 @@ def _forms(stream: Stream, folder: Path) -> Iterator[tuple[str, str]]:
         yield form, stream.path if form == _FULL else shortened(stream.path, copy, form)
 
 
-def _replays(stream: Stream, form: str, compared: Compared) -> "Replay":
+def _replay(stream: Stream, form: str, compared: Compared) -> "Replay":
     """Replay one form of a stream.
 
     Raises:
@@ -124,8 +130,6 @@ def _replays(stream: Stream, form: str, compared: Compared) -> "Replay":
     """
     from pipelines.fitting import replay
 
-    if stream.use == "half":
-        compared = [(item, label) for item, label in compared if in_training_half(label)]
     done = replay(stream.name, form, compared)
     if not any(step.right.any() and len(step.features) > 1 for step in done.steps):
         raise LabelledError(
@@ -134,11 +138,14 @@ def _replays(stream: Stream, form: str, compared: Compared) -> "Replay":
     return done
 
 
-def _score(compared: Compared, fitted: "Fitted") -> dict[str, float]:
+def _score(compared: Compared, fitted: "Fitted", unseen: bool = False) -> dict[str, float]:
+    """Cluster a stream and score it, or only that half of its labels that taught nothing."""
     from pipelines.fitting import cluster
 
     labels = [label for _, label in compared]
-    return cluster_scores(labels, cluster(compared, fitted.model))
+    found = zip(labels, cluster(compared, fitted.model))
+    kept = [pair for pair in found if not (unseen and in_training_half(pair[0]))]
+    return cluster_scores([label for label, _ in kept], [event for _, event in kept])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -214,29 +221,33 @@ def _check(streams: Sequence[Stream], parsed: argparse.Namespace) -> None:
         raise UsageError(f"{parsed.folder} is no folder: give an existing one to --folder")
 
 
-def _train(streams: Sequence[Stream], bound: str, parsed: argparse.Namespace) -> None:
-    from pipelines.fitting import CROSS_LANGUAGE, fit, to_json
+@dataclass(frozen=True)
+class _Lessons:
+    """All streams, read once: what each process that fits a model gets."""
 
-    whole: dict[str, Compared] = {}
-    replays = []
-    with tempfile.TemporaryDirectory() as folder:
-        for stream in streams:
-            for form, path in _forms(stream, Path(folder)):
-                compared = compare_stream(path, parsed.model)
-                if form == _FULL:
-                    whole[stream.name] = compared
-                if stream.use != "held_out":
-                    replays.append(_replays(stream, form, compared))
-    experts = [stream.name for stream in streams if stream.use == "expert"]
+    compared: dict[tuple[str, str], Compared]  # by stream and form; halves cut to what is trained
+    replays: list["Replay"]
+    experts: tuple[str, ...]
+
+
+def _train(streams: Sequence[Stream], bound: str, parsed: argparse.Namespace) -> None:
+    from pipelines.fitting import CROSS_LANGUAGE, to_json
+
+    whole, lessons = _read(streams, parsed.model)
     made = {
         "made_on": datetime.now(timezone.utc).date().isoformat(),
         "made_from": _digests(streams),
     }
-    fitted = fit(replays, experts, bound)
+    trained = [stream for stream in streams if stream.use != "held_out"]
+    left_out = trained if parsed.cross_validate else []
+    tasks = [(bound, ""), (ANY_MODEL, ""), (CROSS_LANGUAGE, "")]
+    tasks += [(bound, stream.name) for stream in left_out]
+    say(f"fitting {len(tasks)} models")
+    fitted, any_model, cross, *others = _fit_all(tasks, lessons)
     for name, model in (
         ("join_model.json", fitted),
-        ("join_model_any.json", fit(replays, (), ANY_MODEL)),
-        ("join_model_cross.json", fit(replays, (), CROSS_LANGUAGE)),
+        ("join_model_any.json", any_model),
+        ("join_model_cross.json", cross),
     ):
         text = json.dumps(to_json(model, made), separators=(",", ":")) + "\n"
         (parsed.folder / name).write_text(text, encoding="utf-8")
@@ -245,14 +256,55 @@ def _train(streams: Sequence[Stream], bound: str, parsed: argparse.Namespace) ->
     for stream in streams:
         if stream.use == "held_out":
             scored.append(Scored(stream.name, "held out", _score(whole[stream.name], fitted)))
-    if parsed.cross_validate:
-        for name in [stream.name for stream in streams if stream.use != "held_out"]:
-            others = [replay for replay in replays if replay.stream != name]
-            without = fit(others, [expert for expert in experts if expert != name], bound)
-            scored.append(Scored(name, "left out of training", _score(whole[name], without)))
+        if stream.use == "half":
+            scores = _score(whole[stream.name], fitted, unseen=True)
+            scored.append(Scored(stream.name, "the half of the labels not trained on", scores))
+    for stream, other in zip(left_out, others):
+        scored.append(
+            Scored(stream.name, "left out of training", _score(whole[stream.name], other))
+        )
     card = model_card(bound, made, fitted.model, scored)
     (parsed.folder / CARD).write_text(card, encoding="utf-8")
     say(f"wrote {parsed.folder / CARD}")
+
+
+def _read(streams: Sequence[Stream], model_name: str) -> tuple[dict[str, Compared], _Lessons]:
+    """Read every stream in all its forms; give those that are scored whole, and the lessons."""
+    whole: dict[str, Compared] = {}
+    lessons = _Lessons({}, [], tuple(s.name for s in streams if s.use == "expert"))
+    with tempfile.TemporaryDirectory() as folder:
+        for stream in streams:
+            for form, path in _forms(stream, Path(folder)):
+                compared = compare_stream(path, model_name)
+                if form == _FULL:
+                    whole[stream.name] = compared
+                if stream.use == "half":
+                    compared = [pair for pair in compared if in_training_half(pair[1])]
+                if stream.use != "held_out":
+                    lessons.compared[stream.name, form] = compared
+                    lessons.replays.append(_replay(stream, form, compared))
+    return whole, lessons
+
+
+def _fit_all(tasks: Sequence[tuple[str, str]], lessons: _Lessons) -> list["Fitted"]:
+    """Fit a model for each embedding model and stream to leave out, in processes side by side."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes, of which there are enough
+    with tempfile.NamedTemporaryFile() as file:
+        pickle.dump(lessons, file, protocol=5)
+        file.flush()
+        workers = min(len(tasks), os.cpu_count() or 1)
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            return list(pool.map(partial(_fit, file.name), tasks))
+
+
+def _fit(path: str, task: tuple[str, str]) -> "Fitted":
+    from pipelines.fitting import fit_twice
+
+    bound, left_out = task
+    lessons: _Lessons = pickle.loads(Path(path).read_bytes())
+    replays = [replay for replay in lessons.replays if replay.stream != left_out]
+    experts = [expert for expert in lessons.experts if expert != left_out]
+    return fit_twice(lessons.compared, replays, experts, bound)
 
 
 def _digests(streams: Sequence[Stream]) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ class Left:
     event_id: str
     at: datetime  # event clock when it left
     reason: str  # what turned
+    merged: bool  # the event went as a whole
 
 
 @dataclass(frozen=True)

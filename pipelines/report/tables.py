@@ -30,7 +30,10 @@ _COLUMNS = {
         "breaking_since", "breaking_score", "breaking_reasons", "cohesion_mean", "cohesion_min",
         "contested",
     ),
-    "event_articles": ("event_id", "article_id", "joined_at", "role", "score", "evidence"),
+    "event_articles": (
+        "event_id", "article_id", "joined_at", "left_at", "role", "score", "evidence", "threshold",
+        "best_event_id", "best_score",
+    ),
     "event_changes": ("id", "type", "subject", "time"),
     "dead_letters": ("key", "stage", "reason", "error", "first_failed_at", "replayable"),
 }  # fmt: skip
@@ -133,6 +136,25 @@ WHERE kind IN ('created', 'breaking', 'merged', 'closed') AND (survivor IS NULL 
 ORDER BY time, id
 """
 
+# Decisions that another threshold would have turned: an article that opened an event would have
+# joined another one, or one that joined would have opened its own.
+_TURNED = """
+SELECT home.event_id, shown.title AS event_title, article.article_id, article.title,
+    membership.role = 'seed' AS opened, other.event_id AS other_id,
+    coalesce(other.title, '') AS other_title, best_score, count(*) OVER () AS found
+FROM membership
+JOIN home ON home.article_id = membership.article_id AND home.joined = membership.event_id
+JOIN shown ON shown.event_id = home.event_id
+JOIN article ON article.article_id = membership.article_id
+LEFT JOIN merge ON merge.merged = best_event_id
+LEFT JOIN event AS other ON other.event_id = coalesce(survivor, best_event_id)
+WHERE left_at IS NULL AND best_event_id <> '' AND (
+    membership.role = 'seed' AND best_score >= $other AND best_score < threshold
+        AND other.event_id <> home.event_id
+    OR membership.role = 'member' AND best_score < $other AND best_score >= threshold)
+ORDER BY best_score DESC, article.article_id LIMIT $most
+"""
+
 _TOTALS = """
 SELECT (SELECT count(*) FROM shown) AS events, (SELECT count(*) FROM merge) AS merged,
     (SELECT count(breaking_since) FROM shown) AS broke,
@@ -205,6 +227,18 @@ class Tables:
 
     def changes(self, max_events: int) -> list[dict[str, Any]]:
         return self._rows(_CHANGES, max_events=max_events)
+
+    def threshold(self) -> float | None:
+        """Give the probability from which articles joined; None when no row says."""
+        (row,) = self._rows(
+            "SELECT mode(threshold) AS threshold FROM membership WHERE best_event_id <> ''"
+        )
+        found: float | None = row["threshold"]
+        return found
+
+    def turned(self, other: float, most: int) -> list[dict[str, Any]]:
+        """List decisions that would turn if articles joined from the probability ``other``."""
+        return self._rows(_TURNED, other=other, most=most)
 
     def hours(self) -> list[dict[str, Any]]:
         """Count the articles by hour of their event time."""

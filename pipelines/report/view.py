@@ -7,12 +7,21 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from pipelines.report.tables import UNFINISHED_FILE, ReportError, open_tables, output_folder
+from pipelines.report.tables import (
+    UNFINISHED_FILE,
+    ReportError,
+    Tables,
+    open_tables,
+    output_folder,
+)
 from schemas import BreakingReason, EntityCount, Keyword, LanguageCount
+from schemas.event import GRANULARITIES
+from transforms.cluster.join_model import other_threshold
 
 MAX_DOTS = 400  # per event; beyond it the timeline shows an even sample
 MAX_REJECTS_PER_REASON = 20
 MAX_CHANGES = 12  # per event
+MAX_TURNED = 50
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -104,6 +113,32 @@ class EventView:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """A decision that the other granularity would have made the other way."""
+
+    event_id: str
+    event_title: str
+    article_id: str
+    title: str
+    opened: bool  # the article opened its event and would have joined another
+    other_id: str  # the event it would have joined, or did join
+    other_title: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Dial:
+    """What ``--granularity`` decided here, and what its other value would change."""
+
+    granularity: str
+    threshold: float  # least probability to join
+    other: str
+    other_threshold: float
+    turned: tuple[Turned, ...]  # at most MAX_TURNED, surest first
+    found: int
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     stage: str
     key: str
@@ -138,6 +173,7 @@ class ReportView:
     unfinished: bool  # a run is still going on here, or was interrupted
     rejects: tuple[RejectGroup, ...]  # most frequent first
     hours: tuple[Hour, ...] = ()
+    dial: Dial | None = None  # None when the tables do not say
     state_counts: dict[str, int] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)  # of run.json
     versions: dict[str, Any] = field(default_factory=dict)  # of run.json
@@ -189,6 +225,7 @@ def load_view(output: str, *, max_events: int = 2000, max_articles: int = 50) ->
             unfinished=(folder / UNFINISHED_FILE).exists(),
             rejects=_reject_groups(tables.rejects(MAX_REJECTS_PER_REASON)),
             hours=_hours(tables.hours()),
+            dial=_dial(tables, run["options"].get("granularity")),
             state_counts=tables.state_counts(),
             counts=run["counts"],
             versions=run["versions"],
@@ -204,8 +241,32 @@ def _read_run(path: Path) -> dict[str, dict[str, Any]]:
     parts = run if isinstance(run, dict) else {}
     return {
         name: part if isinstance(part := parts.get(name), dict) else {}
-        for name in ("counts", "versions")
+        for name in ("counts", "versions", "options")
     }
+
+
+def _dial(tables: Tables, granularity: object) -> Dial | None:
+    threshold = tables.threshold()
+    if granularity not in GRANULARITIES or threshold is None or not 0.0 < threshold < 1.0:
+        return None
+    name = str(granularity)
+    (other,) = (one for one in GRANULARITIES if one != name)
+    least = other_threshold(threshold, name)
+    rows = tables.turned(least, MAX_TURNED)
+    turned = [
+        Turned(
+            event_id=row["event_id"],
+            event_title=row["event_title"] or "",
+            article_id=row["article_id"],
+            title=row["title"] or "",
+            opened=row["opened"],
+            other_id=row["other_id"] or "",
+            other_title=row["other_title"],
+            probability=row["best_score"],
+        )
+        for row in rows
+    ]
+    return Dial(name, threshold, other, least, tuple(turned), rows[0]["found"] if rows else 0)
 
 
 def _repeats(counts: dict[str, Any]) -> int | None:
@@ -346,11 +407,13 @@ __all__ = [
     "ArticleView",
     "Change",
     "DeadLetter",
+    "Dial",
     "Dot",
     "EventView",
     "Hour",
     "RejectGroup",
     "ReportError",
     "ReportView",
+    "Turned",
     "load_view",
 ]

@@ -38,6 +38,12 @@ def by_cosine():
 
 
 @pytest.fixture
+def make_model():
+    """``make_model(name)``: joins the event for which that feature exceeds 0.5."""
+    return simple_model
+
+
+@pytest.fixture
 def new_index(by_cosine):
     def make(model=by_cosine, days=7, **settings):
         return EventIndex(

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from schemas.ids import event_id
@@ -244,9 +245,9 @@ def test_with_a_cross_language_model_they_do(new_index, compared, by_cosine):
     assert index.assign(other).event_id == event_id("a")
 
 
-def test_a_lower_threshold_joins_more(new_index, compared):
+def test_a_story_joins_more_than_an_event(new_index, compared):
     near = {"a": 0.48}
-    strict, broad = new_index(), new_index(threshold=0.01)
+    strict, broad = new_index(), new_index(granularity="story")
     for index in (strict, broad):
         index.assign(compared("a"))
     assert strict.assign(compared("b", near)).role == "seed"
@@ -261,3 +262,76 @@ def test_texts_that_name_different_things_stay_apart_however_alike(new_index, co
     apart = index.assign(compared("b", {"a": 0.9}, title="", body=other))
     assert (apart.role, apart.best_score > apart.threshold) == ("seed", True)
     assert "guard: no name and no number in common" in apart.evidence
+
+
+def two_that_drift_apart(index, compared):
+    """An event that moves away from one of its articles, and another that comes near to it."""
+
+    def told(name, degrees, near, **more):
+        turn = np.deg2rad(degrees)
+        vector = [np.cos(turn), np.sin(turn)]
+        return index.assign(compared(name, near, embedding=vector, **more))
+
+    told("home", 0, {})
+    told("turned", 41, {"home": 0.75})
+    told("copy", 41, {}, copy_of="turned")
+    for number in range(6):
+        told(f"h{number}", -25, {"home": 0.91})
+    told("other", 80, {"turned": 0.78, "home": 0.17})
+    return told("near", 75, {"other": 0.99, "turned": 0.83})
+
+
+@pytest.fixture
+def by_mean(make_model):
+    return make_model("dense_mean")
+
+
+def test_an_article_leaves_an_event_that_has_moved_away_for_one_that_is_near(
+    new_index, compared, by_mean
+):
+    index = new_index(by_mean)
+    last = two_that_drift_apart(index, compared)
+    assert last.event_id == event_id("other")
+    (move,) = index.moves()
+    assert (move.article_ids, move.to_event) == ({"turned", "copy"}, event_id("other"))
+    assert (move.left.event_id, move.left.merged) == (event_id("home"), False)
+    assert "near is nearer" in move.left.reason
+    assert index.assign(compared("late", copy_of="turned")).event_id == event_id("other")
+    assert {state.event_id: state.status for state in index.states()} == {
+        event_id("home"): "active", event_id("other"): "active",
+    }  # fmt: skip
+
+
+def test_an_article_moves_only_once(new_index, compared, by_mean):
+    index = new_index(by_mean)
+    two_that_drift_apart(index, compared)
+    index.moves()
+    restored = new_index(by_mean)
+    restored.restore(index.to_bytes())
+    for again in (index, restored):
+        again.assign(compared("back", {"turned": 0.999, "home": 0.9}, embedding=[1.0, 0.1]))
+        assert again.moves() == []
+
+
+def test_the_article_that_opened_an_event_stays(new_index, compared, by_mean):
+    index = new_index(by_mean)
+    for name, degrees, near in (
+        ("home", 41, {}),
+        ("h1", 0, {"home": 0.75}),
+        ("other", 80, {"home": 0.78}),
+    ):
+        turn = np.deg2rad(degrees)
+        index.assign(compared(name, near, embedding=[np.cos(turn), np.sin(turn)]))
+    assert index.moves() == []
+
+
+def test_a_text_the_embedding_model_cannot_read_is_judged_without_its_vectors(
+    new_index, compared, make_model
+):
+    index = new_index(unread_model=make_model("title_best"))
+    bare = {"body": "", "description": ""}
+    index.assign(compared("a", title="Мост закрыт", **bare))
+    assert index.assign(compared("b", {"a": 0.9}, title="Пожар", **bare)).role == "seed"
+    assert index.assign(compared("c", {"a": 0.1}, title="Мост закрыт", **bare)).role == "member"
+    index.assign(compared("d", title="Bridge closed", **bare))
+    assert index.assign(compared("e", {"d": 0.9}, title="Fire", **bare)).role == "member"

@@ -29,8 +29,9 @@ STORIES = {
     ("bridge", "de"): (
         "Brücke in Harrowick wegen Risse gesperrt",
         "Die Brücke über den Fluss in Harrowick ist am Dienstag gesperrt worden, nachdem "
-        "Ingenieure 12 Risse in einem Pfeiler gefunden hatten. Der Bürgermeister sagte, die Reparatur werde "
-        "Wochen dauern, und der Verkehr werde umgeleitet, bis der Pfeiler wieder sicher sei.",
+        "Ingenieure 12 Risse in einem Pfeiler gefunden hatten. Der Bürgermeister sagte, die "
+        "Reparatur werde Wochen dauern, und der Verkehr werde umgeleitet, bis der Pfeiler wieder "
+        "sicher sei.",
     ),
     ("bridge", "es"): (
         "Puente de Harrowick cerrado por grietas",

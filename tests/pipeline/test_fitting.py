@@ -3,9 +3,16 @@ import json
 import numpy as np
 import pytest
 
-from pipelines.fitting import CROSS_LANGUAGE, Replay, Step, cluster, fit, replay, to_json
+from pipelines.fitting import CROSS_LANGUAGE, Replay, Step, cluster, fit, fit_twice, replay, to_json
 from schemas import ComparedArticle, DuplicateVerdict, Neighbour
-from transforms.cluster.join_model import ANY_MODEL, CONTEXT, FEATURES, parse_join_model
+from transforms.cluster.join_model import (
+    ANY_MODEL,
+    CONTEXT,
+    FEATURES,
+    JoinModel,
+    parse_join_model,
+)
+from transforms.cluster.trees import trees_from_json, trees_to_json
 
 NAMES = (*FEATURES, *CONTEXT)
 DENSE = {name for name in NAMES if "dense" in name}
@@ -29,6 +36,26 @@ def compared(make_embedded):
     return make
 
 
+@pytest.fixture
+def make_model():
+    """``make_model(joins)``: a model that joins whatever it is asked about, or nothing."""
+
+    def make(joins):
+        value = 9.0 if joins else -9.0
+        leaf = trees_from_json(trees_to_json(value, [[[0, 0.0, 0, 0, 0.0]]]), 1)
+        nothing = np.zeros(len(FEATURES))
+        return JoinModel(ANY_MODEL, nothing, 0.0, nothing, leaf, (), None, 0.5, 0.1)
+
+    return make
+
+
+def right(step):
+    """Give the row of the one candidate that is right, or -1."""
+    rows = np.flatnonzero(step.right)
+    assert len(rows) <= 1
+    return int(rows[0]) if len(rows) else -1
+
+
 def test_replay_puts_articles_where_their_labels_say(compared):
     stream = [
         (compared("a1"), "a"),
@@ -39,7 +66,7 @@ def test_replay_puts_articles_where_their_labels_say(compared):
     ]
     done = replay("s", "headlines", stream)
     assert (done.stream, done.form) == ("s", "headlines")
-    assert [step.right for step in done.steps] == [-1, 1, 0, -1]
+    assert [right(step) for step in done.steps] == [-1, 1, 0, -1]
     assert [step.features.shape for step in done.steps] == [
         (rows, len(FEATURES)) for rows in (1, 2, 1, 1)
     ]
@@ -54,6 +81,21 @@ def test_replay_keeps_the_vector_of_every_article(compared):
     np.testing.assert_array_equal(vectors, expected)
 
 
+def test_replay_by_a_model_shows_its_errors(compared, make_model):
+    """A model that joins everything: the event is half right for one label, not for the next."""
+    stream = [
+        (compared("a1"), "a"),
+        (compared("b1", "a1"), "b"),
+        (compared("a2", "b1", "a1"), "a"),
+        (compared("c1", "a1"), "c"),
+    ]
+    done = replay("s", "full", stream, make_model(joins=True))
+    assert [right(step) for step in done.steps] == [-1, 0, -1]
+    apart = replay("s", "full", stream, make_model(joins=False))
+    assert [len(step.features) for step in apart.steps] == [1, 2, 1]
+    assert [right(step) for step in apart.steps] == [-1, 1, -1]
+
+
 def test_copies_teach_nothing(compared):
     stream = [(compared("a1"), "a"), (compared("a2", "a1", copy_of="a1"), "a")]
     assert replay("s", "full", stream).steps == []
@@ -61,7 +103,7 @@ def test_copies_teach_nothing(compared):
 
 def test_article_whose_event_is_no_candidate_has_no_right_one(compared):
     stream = [(compared("a1"), "a"), (compared("b1"), "b"), (compared("a2", "b1"), "a")]
-    assert [step.right for step in replay("s", "full", stream).steps] == [-1]
+    assert [right(step) for step in replay("s", "full", stream).steps] == [-1]
 
 
 def steps(seed, telling, count=60):
@@ -74,10 +116,11 @@ def steps(seed, telling, count=60):
     made = []
     for number in range(count):
         features = rng.uniform(0.0, 0.3, (4, len(FEATURES))).round(1)
-        right = int(rng.integers(4)) if number % 5 else -1
-        if right >= 0:
-            features[right, at] += 0.6
-        made.append(Step(features, right))
+        belongs = np.zeros(4, bool)
+        if number % 5:
+            belongs[rng.integers(4)] = True
+            features[belongs, at] += 0.6
+        made.append(Step(features, belongs))
     return made
 
 
@@ -108,8 +151,8 @@ def test_fitted_model_joins_the_right_event_and_no_other(telling):
     model = fit([stream(1, telling), stream(2, telling, 90)], (), "m@1#8").model
     for step in steps(3, telling):
         decision = model.decision(step.features, NO_VECTOR)
-        if step.right >= 0:
-            assert decision.best == step.right
+        if step.right.any():
+            assert decision.best == right(step)
             assert decision.probability > 0.5
         else:
             assert decision.probability < model.threshold
@@ -123,7 +166,7 @@ def test_fitted_model_decides_without_dates_as_well():
         features[:, at] = 0.0
         features[:, FEATURES.index("gap_unknown")] = 1.0
         found = model.decision(features, NO_VECTOR)
-        assert (found.probability > model.threshold) == (step.right >= 0)
+        assert (found.probability > model.threshold) == step.right.any()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +192,7 @@ def test_large_stream_does_not_outvote_a_small_one():
     assert 0.5 < lead / title < 2.0
     for step in steps(3, "lead_best"):
         joins = model.decision(step.features, NO_VECTOR).probability > model.threshold
-        assert joins == (step.right >= 0)
+        assert joins == step.right.any()
 
 
 def test_summaries_teach_only_the_experts():
@@ -201,9 +244,9 @@ def test_expert_decides_by_what_tells_in_its_own_stream():
     model = fit(three_kinds(), ["politics", "crime"], "m@1#8").model
     politics, crime = (vectors(9, axis, 1)[0] for axis in (0, 1))
     for telling, own, other in (("lead_best", politics, crime), ("names_best", crime, politics)):
-        right = [step.features for step in steps(4, telling) if step.right >= 0]
-        trusted = [model.decision(features, own).probability for features in right]
-        foreign = [model.decision(features, other).probability for features in right]
+        belonging = [step.features for step in steps(4, telling) if step.right.any()]
+        trusted = [model.decision(features, own).probability for features in belonging]
+        foreign = [model.decision(features, other).probability for features in belonging]
         assert min(trusted) > model.threshold
         assert np.mean(trusted) > np.mean(foreign) + 0.1
 
@@ -257,3 +300,16 @@ def test_cluster_names_the_event_of_each_article_at_the_end(compared):
     ]
     events = cluster(found, fit([stream(1, "lead_best")], (), "m@1#8").model)
     assert events[0] == events[2] != events[1]
+
+
+def test_the_second_fit_knows_the_errors_of_the_first(compared):
+    near = [("b1", ("a1",)), ("a2", ("b1", "a1")), ("b2", ("b1", "a2")), ("a3", ("a2", "b2"))]
+    told = [(compared("a1"), "a"), *((compared(name, *ids), name[0]) for name, ids in near)]
+    streams = {("s", "full"): told, ("t", "full"): told}
+    replays = [replay(stream, form, told) for stream, form in streams]
+    once, twice = fit(replays, (), "m@1#8"), fit_twice(streams, replays, (), "m@1#8")
+    assert twice.model.embedding_model == "m@1#8"
+    again = fit_twice(streams, replays, (), "m@1#8")
+    assert to_json(twice, {}) == to_json(again, {})
+    followed = [replay(s, f, told, once.model) for s, f in streams]
+    assert to_json(twice, {}) == to_json(fit([*replays, *followed], (), "m@1#8"), {})

@@ -39,7 +39,7 @@ def test_an_event_that_was_merged_away_keeps_a_row_and_says_where_it_went(assign
     survivor = state()
     gone = state(event_id="gone", status="merged", merged_into=survivor.event_id)
     moved = replace(
-        assigned("b0", 1, role="seed"), earlier=(Left("gone", survivor.clock, "merged"),)
+        assigned("b0", 1, role="seed"), earlier=(Left("gone", survivor.clock, "merged", True),)
     )
     articles = [assigned("a0", 0, role="seed"), moved]
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:

@@ -95,7 +95,10 @@ def test_events_an_article_left_are_rows_of_their_own(make_record):
         make_record("event_articles"),
         role="seed",
         threshold=0.25,
-        earlier=(Left("e3", left, "merged into e2"), Left("e2", left, "merged into e1")),
+        earlier=(
+            Left("e3", left, "merged into e2", True),
+            Left("e2", left, "merged into e1", True),
+        ),
     )
     source = ROW_SOURCES["event_articles"]
     rows = source.rows(moved)
@@ -110,7 +113,9 @@ def test_events_an_article_left_are_rows_of_their_own(make_record):
 
 
 def test_other_tables_have_one_row_per_record(make_record):
-    moved = replace(make_record("articles"), earlier=(Left("e0", datetime(2024, 5, 2), "moved"),))
+    moved = replace(
+        make_record("articles"), earlier=(Left("e0", datetime(2024, 5, 2), "moved", False),)
+    )
     assert len(ROW_SOURCES["articles"].rows(moved)) == 1
 
 

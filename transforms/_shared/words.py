@@ -9,6 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHINGLE_WORDS = 3  # word n-gram length: finds cut and re-ordered copies, ignores lone words
+
+# Scripts written without spaces whose signs stand for a syllable or a word; inside brackets.
+SIGNS = r"\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+
 _WORD = re.compile(r"\w+(?:[.,:]\d+)*(?:['’]\w+)?")
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)

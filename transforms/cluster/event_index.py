@@ -17,17 +17,17 @@ from schemas import (
     Left,
     Neighbour,
 )
+from schemas.event import GRANULARITIES
 from schemas.ids import event_id
 from transforms._shared.shards import WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
-from transforms.cluster.join_model import JoinModel
+from transforms.cluster.join_model import JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
 _FORMAT = b"\x03"
-_NAMED = 4  # distinct words of names from which a text is said to name what it is about
 _KEYWORDS = 8
 _ENTITIES = 10
 _SURE = 0.5  # probability from which an article that joined one event belongs to another as well
@@ -69,14 +69,16 @@ class EventIndex:
         frequencies: DocumentFrequencies,
         embedding_model: str,
         window: timedelta = timedelta(days=7),
-        threshold: float | None = None,
+        granularity: str = GRANULARITIES[0],
         cross_model: JoinModel | None = None,
+        unread_model: JoinModel | None = None,
         watch: Callable[[Candidates], None] | None = None,
     ) -> None:
         self._model = model
         self._watch = watch  # is shown what the model is asked about
-        self._threshold = model.threshold if threshold is None else threshold
+        self._granularity = granularity
         self._cross_model = cross_model
+        self._unread_model = unread_model  # for texts the embedding model cannot read
         self._frequencies = frequencies
         self._embedding_model = embedding_model
         self._clock = WindowClock(window)
@@ -153,15 +155,17 @@ class EventIndex:
         near = self._open_neighbours(neighbours)
         candidates = self._candidates(member, near)
         if candidates.events:
-            found = self._judge(candidates, member, self._model, self._threshold)
+            found = self._judge(candidates, member, self._model_for(member))
             yield replace(found, guard=self._guard(found, member))
         if self._cross_model is not None:
             met = set(candidates.events)
             others = [n for n in near if self._event_of[n.article_id] not in met]
             candidates = self._candidates(member, others, any_language=True)
             if candidates.events:
-                model = self._cross_model
-                yield self._judge(candidates, member, model, model.threshold)
+                yield self._judge(candidates, member, self._cross_model)
+
+    def _model_for(self, member: Member) -> JoinModel:
+        return self._model if member.latin or not self._unread_model else self._unread_model
 
     def _open_neighbours(self, neighbours: tuple[Neighbour, ...]) -> list[Neighbour]:
         """Keep the originals whose event is still open."""
@@ -186,12 +190,10 @@ class EventIndex:
         events = [(self._events[name], nearest) for name, nearest in grouped.items()]
         return measure_candidates(member, events, {n.article_id: n.containment for n in neighbours})
 
-    def _judge(
-        self, candidates: Candidates, member: Member, model: JoinModel, threshold: float
-    ) -> Judgement:
+    def _judge(self, candidates: Candidates, member: Member, model: JoinModel) -> Judgement:
         if self._watch is not None:
             self._watch(candidates)
-        return judge(candidates, member, model, threshold)
+        return judge(candidates, member, model, least_probability(model, self._granularity))
 
     def _guard(self, found: Judgement, member: Member) -> str:
         """Name what forbids a join whatever its probability; "" when nothing does.
@@ -199,9 +201,7 @@ class EventIndex:
         Two texts that both name people and places, but none in common and no number either, tell
         of two things, however alike their wording.
         """
-        named = member.name_words >= _NAMED and any(
-            old.name_words >= _NAMED for old in self._events[found.best].members
-        )
+        named = member.named and any(old.named for old in self._events[found.best].members)
         return "no name and no number in common" if named and shares_nothing(found) else ""
 
     def _vote(self, found: Judgement) -> str | None:
@@ -239,38 +239,39 @@ class EventIndex:
 
     def _turn(self, old: Member, home: OpenEvent, other: OpenEvent, new: Member) -> None:
         """Let an article leave its event for another if it belongs there and here no longer."""
-        there = self._probability(old, other, [new])
-        if there < max(_SURE, self._threshold):
+        model = self._model_for(old)
+        threshold = least_probability(model, self._granularity)
+        there = _probability(model, old, other, [new])
+        if there < max(_SURE, threshold):
             return
         ids = {old.article_id, *self._copies.get(old.article_id, ())} & home.article_ids
         rest = home.without(old, ids)
-        here = self._probability(old, rest, rest.members[: -_ASKED_LATEST - 1 : -1])
-        if here >= self._threshold:
+        here = _probability(model, old, rest, rest.members[: -_ASKED_LATEST - 1 : -1])
+        if here >= threshold:
             return
         self._events[home.event_id] = rest
         self._join(old, other.event_id, False)
         other.article_ids |= ids
         self._event_of.update(dict.fromkeys(ids, other.event_id))
+        del self._nearest[old.article_id]  # it moves only once
         reason = (
             f"left: {new.article_id} is nearer; probability {there:.2f} there, {here:.2f} here "
-            f"(needs {self._threshold:.2f})"
+            f"(needs {threshold:.2f})"
         )
-        self._moved(ids, home, other.event_id, reason)
+        self._moved(ids, home, other.event_id, reason, merged=False)
 
-    def _probability(self, member: Member, event: OpenEvent, nearest: Sequence[Member]) -> float:
-        candidates = measure_candidates(member, [(event, nearest)], {})
-        return self._model.decision(candidates.features, member.vector).probability
-
-    def _moved(self, article_ids: Set[str], left: OpenEvent, to_event: str, reason: str) -> None:
+    def _moved(
+        self, article_ids: Set[str], left: OpenEvent, to_event: str, reason: str, merged: bool
+    ) -> None:
         at = _EPOCH + timedelta(seconds=self._now(left))
-        left_event = Left(left.event_id, at, reason)
+        left_event = Left(left.event_id, at, reason, merged)
         self._moves.append(Move(frozenset(article_ids), to_event, left_event))
 
     def _merge(self, older: OpenEvent, younger: OpenEvent, votes: int) -> None:
         """Let the older of two events take over the younger."""
         self._merged.append(self._state(younger, merged_into=older.event_id))
         reason = f"merged: {votes} articles belonged to {older.event_id} as well"
-        self._moved(younger.article_ids, younger, older.event_id, reason)
+        self._moved(younger.article_ids, younger, older.event_id, reason, merged=True)
         older.take_over(younger)
         del self._events[younger.event_id]
         for article in younger.article_ids:
@@ -417,6 +418,13 @@ class EventIndex:
         """Give the event clock; before any dated article, the event's own time or 1970."""
         now = self._clock.now if self._clock.now is not None else event.newest
         return now or 0.0
+
+
+def _probability(
+    model: JoinModel, member: Member, event: OpenEvent, nearest: Sequence[Member]
+) -> float:
+    candidates = measure_candidates(member, [(event, nearest)], {})
+    return model.decision(candidates.features, member.vector).probability
 
 
 def _may_meet(new: Member, old: Member) -> bool:

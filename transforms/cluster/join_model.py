@@ -6,6 +6,7 @@ For any other model there is a second set that uses no cosine in the decision; v
 propose candidates.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -173,11 +174,26 @@ def load_join_model(embedding_model: str) -> JoinModel:
     Raises:
         JoinModelError: a file is damaged or was made for other features.
     """
+    return _find(embedding_model)[0]
+
+
+def join_model_version(embedding_model: str) -> str:
+    """Name the shipped coefficients for an embedding model: the day they were made and a digest.
+
+    Raises:
+        JoinModelError: a file is damaged or was made for other features.
+    """
+    text = _find(embedding_model)[1]
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{json.loads(text)['made_on']} {digest[:12]}"
+
+
+def _find(embedding_model: str) -> tuple[JoinModel, str]:
     for name in _FILES:
         text = resources.files("transforms.cluster").joinpath(name).read_text()
         model = parse_join_model(text, name)
         if model.embedding_model in (embedding_model, ANY_MODEL):
-            return model
+            return model, text
     raise JoinModelError(f"no coefficients for the embedding model {embedding_model}: reinstall")
 
 
@@ -203,9 +219,16 @@ def least_probability(model: JoinModel, granularity: str) -> float:
     """
     if granularity not in GRANULARITIES:
         raise ValueError(f"granularity {granularity}: use one of {', '.join(GRANULARITIES)}")
-    if granularity == "event":
-        return model.threshold
-    return sigmoid(math.log(model.threshold / (1.0 - model.threshold)) - _BROADER)
+    return model.threshold if granularity == "event" else _shifted(model.threshold, -_BROADER)
+
+
+def other_threshold(threshold: float, granularity: str) -> float:
+    """Give the threshold that the other granularity would have put in the place of this one's."""
+    return _shifted(threshold, -_BROADER if granularity == "event" else _BROADER)
+
+
+def _shifted(probability: float, log_odds: float) -> float:
+    return sigmoid(math.log(probability / (1.0 - probability)) + log_odds)
 
 
 def parse_join_model(text: str, name: str) -> JoinModel:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from schemas import Article, EmbeddedArticle
 from transforms._shared.shards import seconds
 from transforms._shared.words import words
+from transforms.cluster.languages import common_words, is_latin
 from transforms.cluster.packed_terms import Floats, PackedTerms, pack, shared_terms
 from transforms.cluster.terms import (
     CHANNELS,
@@ -27,6 +28,8 @@ LIKENESS = (
 )  # fmt: skip
 _RARE_UNIT = 20.0  # a sum of rarities is divided by it, to lie near one
 _BRIEF_WORDS = 30  # title and text together
+_LEAST_NAMED = 4  # distinct words of names
+_COMMON_RARITY = 0.5  # of a word that most texts of the language hold
 _MAX_SPANS = 60
 _MAX_NAMES = 40
 _MAX_KEYWORDS = 20
@@ -48,13 +51,10 @@ class Member:
     names: tuple[str, ...]  # as written
     title: str
     summary: str
+    named: bool  # whether it says whom or what it is about, as far as that can be told
     brief: bool  # hardly more than a headline: every channel then says the same few words
+    latin: bool  # whether it is in Latin letters: the default model reads no others
     language: str  # ISO 639-1; "" when not certain
-
-    @property
-    def name_words(self) -> int:
-        """Count the distinct words of its names."""
-        return int(self.terms.sizes[_NAMES])
 
 
 def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies) -> Member:
@@ -63,7 +63,11 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
     terms = extract_terms(article)
     seen = {*terms.bags["full"], *terms.bags["names"], *terms.bags["numbers"]}
     frequencies.learn(seen)
-    rarity = {term: frequencies.idf(term) for term in seen}
+    language = article.language if article.language_confidence >= _SURE_LANGUAGE else ""
+    common = common_words(language)
+    rarity = {
+        term: _COMMON_RARITY if term in common else frequencies.idf(term) for term in sorted(seen)
+    }
     weights = [weigh(terms.bags[channel], rarity) for channel in CHANNELS]
     spans = [name.casefold() for name in terms.names if " " in name][:_MAX_SPANS]
     rarity |= {
@@ -82,8 +86,10 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
         names=tuple(sys.intern(name) for name in terms.names[:_MAX_NAMES]),
         title=article.title,
         summary=first_sentences(article.body or article.description),
+        named=terms.capitals and len(terms.bags["names"]) >= _LEAST_NAMED,
         brief=terms.bags["full"].total() < _BRIEF_WORDS,
-        language=article.language if article.language_confidence >= _SURE_LANGUAGE else "",
+        latin=is_latin(f"{article.title} {article.body or article.description}"),
+        language=language,
     )
 
 

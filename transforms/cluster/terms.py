@@ -10,6 +10,7 @@ from importlib import resources
 
 from schemas import Article
 from transforms._shared.words import words
+from transforms.cluster.languages import has_capitals, split_signs
 
 CHANNELS = ("lead", "full", "title", "names", "numbers")
 _LEAD_WORDS = 120
@@ -36,6 +37,7 @@ class Terms:
 
     bags: Mapping[str, Counter[str]]
     names: tuple[str, ...]  # distinct spans as written, in order of appearance
+    capitals: bool  # whether the script has any: without them names are only guessed
 
 
 def stem(word: str) -> str:
@@ -56,8 +58,7 @@ def _mostly_capitalised(line: str) -> bool:
 def name_spans(text: str) -> list[str]:
     """Find runs of capitalised words; a lone word that opens a sentence is no name.
 
-    Works for scripts with capitals. Text in other scripts yields none, and the remaining channels
-    decide alone.
+    Works for scripts with capitals.
     """
     found = []
     for match in _NAME_SPAN.finditer(text):
@@ -83,18 +84,17 @@ _OPENERS = frozenset(
 def extract_terms(article: Article) -> Terms:
     """Count an article's terms by channel."""
     body = article.body or article.description
-    title_words = [stem(word) for word in words(article.title)]
-    body_words = [stem(word) for word in words(body[:6000])[:_FULL_WORDS]]
-    named = body[:4000]
-    if not _mostly_capitalised(article.title):
-        named = f"{article.title}\n{named}"
-    spans = name_spans(named)
-    if not body:
-        spans = name_spans(article.title) if not _mostly_capitalised(article.title) else []
+    title_words = _terms(article.title)
+    body_words = _terms(body[:6000])[:_FULL_WORDS]
+    numbers = _NUMBER.findall(f"{article.title}\n{body[:3000]}")
+    capitals = has_capitals(f"{article.title} {body}")
+    spans = _names(article.title, body) if capitals else []
     name_words = Counter(
         stem(word) for span in spans for word in words(span) if len(word) >= _LEAST_NAME
     )
-    numbers = _NUMBER.findall(f"{article.title}\n{body[:3000]}")
+    if not capitals:  # what the title is about is as near as one gets
+        said = set(body_words) or set(title_words)
+        name_words = Counter(word for word in title_words if word in said)
     bags = {
         "lead": Counter(title_words * 2 + body_words[:_LEAD_WORDS]),
         "full": Counter(title_words + body_words),
@@ -102,7 +102,18 @@ def extract_terms(article: Article) -> Terms:
         "names": name_words,
         "numbers": Counter(number.replace(",", "") for number in numbers),
     }
-    return Terms(bags=bags, names=tuple(dict.fromkeys(spans)))
+    return Terms(bags=bags, names=tuple(dict.fromkeys(spans)), capitals=capitals)
+
+
+def _terms(text: str) -> list[str]:
+    return [stem(word) for word in split_signs(words(text))]
+
+
+def _names(title: str, body: str) -> list[str]:
+    named = [] if _mostly_capitalised(title) else [title]
+    if body:
+        return name_spans("\n".join([*named, body[:4000]]))
+    return name_spans(title) if named else []
 
 
 def first_sentences(text: str, count: int = 2, most_chars: int = 400) -> str:

@@ -13,11 +13,7 @@ from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
 from transforms.cluster.event_index import EventIndex, Move
-from transforms.cluster.join_model import (
-    least_probability,
-    load_cross_model,
-    load_join_model,
-)
+from transforms.cluster.join_model import ANY_MODEL, load_cross_model, load_join_model
 from transforms.cluster.terms import background_frequencies
 
 
@@ -72,6 +68,7 @@ class _ClusterDoFn(beam.DoFn):
 
     def setup(self) -> None:
         self._model = load_join_model(self._embedding_model)
+        self._unread_model = load_join_model(ANY_MODEL)
         self._cross_model = load_cross_model() if self._cross_language else None
 
     def process(
@@ -82,8 +79,9 @@ class _ClusterDoFn(beam.DoFn):
             background_frequencies(),
             self._embedding_model,
             self._window,
-            least_probability(self._model, self._granularity),
-            self._cross_model,
+            granularity=self._granularity,
+            cross_model=self._cross_model,
+            unread_model=self._unread_model if self._model.embedding_model != ANY_MODEL else None,
         )
         assignments: dict[str, list[Assignment]] = {}
         for compared in sorted(

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms._shared.words import Hashes, word_hash
+from transforms._shared.words import SIGNS, Hashes, word_hash
 
 ORDINARY, NUMBER, NAME = 0, 1, 2
 _ENDER = 3  # of a sentence; only while a text is read
@@ -24,16 +24,14 @@ _WIDTH = 3  # words in a gram
 
 Tokens = NDArray[np.uint32]  # 30 bits of hash, 2 bits of class
 
-# Scripts written without spaces whose signs stand for a syllable or a word: each is one word.
-_SIGNS = r"\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _ABBREVIATED = "".join(
     rf"(?<!\b{short})"
     for short in ("[A-Z]", "Mr", "Mrs", "Ms", "Dr", "St", "Lt", "Sen", "Rep", "Gov", "Gen", "Prof")
 )
 _TAIL = rf"(?:[.,:]\d+)*(?:['’]\w+)?|[!?…。！？\n]|{_ABBREVIATED}\.(?=\W)"
 _TOKEN = re.compile(rf"\w+{_TAIL}")
-_SIGN = re.compile(rf"[{_SIGNS}]")
-_TOKEN_WITH_SIGNS = re.compile(rf"[{_SIGNS}]|(?:(?![{_SIGNS}])\w)+{_TAIL}")
+_SIGN = re.compile(rf"[{SIGNS}]")
+_TOKEN_WITH_SIGNS = re.compile(rf"[{SIGNS}]|(?:(?![{SIGNS}])\w)+{_TAIL}")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _SIGN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万億亿兆两")
 

@@ -48,7 +48,8 @@ def _assignment_by_event(assignment: Assignment) -> Iterator[tuple[str, Assignme
     """Give an article to its event, and to those that were merged away with it."""
     yield assignment.event_id, assignment
     for left in assignment.earlier:
-        yield left.event_id, assignment
+        if left.merged:
+            yield left.event_id, assignment
 
 
 class _ScoreDoFn(beam.DoFn):

@@ -267,3 +267,9 @@ def test_failed_write_leaves_no_half_page(busy, tmp_path):
     with pytest.raises(ReportError):
         write_report(busy.write(), str(target))
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_page_says_what_the_other_granularity_would_change(demo):
+    page = (demo.path / "report.html").read_text(encoding="utf-8")
+    assert "Made with <code>--granularity event</code>" in page
+    assert "<code>--granularity story</code> asks for" in page

@@ -266,3 +266,59 @@ def test_versions_and_counts_are_kept_as_written(busy):
     view = load_view(busy.write())
     assert json.loads(json.dumps(view.versions)) == busy.run["versions"]
     assert view.counts == busy.run["counts"]
+
+
+def decide(folder, article_id, role, probability, threshold, best):
+    """Say what the join model said about an article that is in the folder already."""
+    (row,) = [r for r in folder.rows["event_articles"] if r["article_id"] == article_id]
+    row |= {"role": role, "best_score": probability, "threshold": threshold, "best_event_id": best}
+
+
+@pytest.fixture
+def decided(folder):
+    """``decided(granularity, threshold)``: two events that nearly are one, and a far third."""
+
+    def make(granularity, threshold):
+        for event in ("fire", "inquiry", "regatta"):
+            folder.event(event)
+            folder.article(f"{event}-seed", event)
+        folder.article("fire-member", "fire", 5)
+        decide(folder, "fire-seed", "seed", 0.0, 0.0, "")
+        decide(folder, "inquiry-seed", "seed", 0.2, threshold, "fire")
+        decide(folder, "regatta-seed", "seed", 0.01, threshold, "fire")
+        decide(folder, "fire-member", "member", 0.3, threshold, "fire")
+        folder.run["options"] = {"granularity": granularity}
+        return load_view(folder.write()).dial
+
+    return make
+
+
+def test_the_broader_granularity_would_join_what_opened_an_event(decided):
+    dial = decided("event", 0.25)
+    assert (dial.granularity, dial.other, dial.found) == ("event", "story", 1)
+    assert dial.other_threshold == pytest.approx(0.069, abs=0.001)
+    (turn,) = dial.turned
+    assert (turn.article_id, turn.opened, turn.event_id) == ("inquiry-seed", True, "inquiry")
+    assert (turn.other_title, turn.probability) == ("Event fire", pytest.approx(0.2))
+
+
+def test_the_narrower_would_open_an_event_for_what_joined(decided):
+    dial = decided("story", 0.1)
+    assert (dial.other, dial.found) == ("event", 1)
+    (turn,) = dial.turned
+    assert (turn.article_id, turn.opened, turn.event_title) == ("fire-member", False, "Event fire")
+
+
+def test_what_a_merge_has_joined_already_would_not_change(decided, folder):
+    folder.event("inquiry", revision=2, status="merged", merged_into="fire")
+    assert decided("event", 0.25).found == 0
+
+
+@pytest.mark.parametrize("granularity", [None, 3, "week", ["event"]])
+def test_a_folder_that_does_not_say_its_granularity_shows_none(decided, granularity):
+    assert decided(granularity, 0.25) is None
+
+
+def test_a_folder_without_thresholds_shows_none(busy):
+    busy.run["options"] = {"granularity": "event"}
+    assert load_view(busy.write()).dial is None
