@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,10 @@ model: $(READY) ## train the join model from FOLDER (see README), or: make model
 near-duplicates: $(READY) ## copies found on a planted set: make near-duplicates STREAM=FILE
 	@test -n "$(STREAM)" || { echo "name the stream: make near-duplicates STREAM=FILE.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.near_duplicates --stream '$(STREAM)'
+
+window: $(READY) ## cost of an article and memory as the window fills: make window STREAM=FILE [SIZES=5000,20000] [JSON=OUT]
+	@test -n "$(STREAM)" || { echo "name the stream: make window STREAM=FILE.jsonl.gz" >&2; exit 2; }
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.window --stream '$(STREAM)' $(if $(SIZES),--sizes $(SIZES)) $(if $(JSON),--json '$(JSON)')
 
 clean: ## remove .venv, caches and out/
 	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -35,6 +35,8 @@ CROSS_THRESHOLD = 0.5  # nothing but vectors, numbers and time speaks across lan
 CONTESTED_BAND = 0.1
 _REGULARISATION = 0.1  # scikit-learn's C, on standardised features
 _WRONG = 5  # strongest wrong candidates per article in the ranking
+_TREES = 240
+_TRIED = 0.2  # of the features at each split: many say nearly the same
 _MOST_ROWS = 12_000  # per stream; more are drawn from at random, with weights
 _STRENGTH = [FEATURES.index(name) for name in ("dense_best", "lead_best", "names_best")]
 _TIME = [FEATURES.index(name) for name in ("near_newest", "near_oldest", "log_gap", "same_day")]
@@ -190,12 +192,11 @@ def fit(replays: Sequence[Replay], expert_streams: Sequence[str], embedding_mode
     rank, rank_bias = _logistic([_ranking_rows(found) for found in general])
     ranker = _Ranker(rank, rank_bias, _stranger(general))
     rows = {key: _decision_rows(found, ranker) for key, found in steps.items()}
-    trees = _boost([r for (_, form), r in rows.items() if form != "summaries"], 120, 8, 60)
+    trees = _boost([r for (_, form), r in rows.items() if form != "summaries"], 8, 60)
     others = {r.stream for r in replays}.difference(expert_streams)
     names = list(expert_streams) if others and not masked else []
     experts = tuple(
-        _boost([r for (stream, _), r in rows.items() if stream == name], 100, 7, 40)
-        for name in names
+        _boost([r for (stream, _), r in rows.items() if stream == name], 7, 40) for name in names
     )
     size = len(FEATURES) + len(CONTEXT)
     model = JoinModel(
@@ -290,7 +291,7 @@ def _logistic(streams: Sequence[Rows]) -> tuple[Features, float]:
     return coefficients, float(model.intercept_[0] - coefficients @ mean)
 
 
-def _boost(streams: Sequence[Rows], trees: int, leaves: int, least: int) -> dict[str, Any]:
+def _boost(streams: Sequence[Rows], leaves: int, least: int) -> dict[str, Any]:
     """Boost trees on the decisions; a likeness may only ever count in favour."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -299,8 +300,9 @@ def _boost(streams: Sequence[Rows], trees: int, leaves: int, least: int) -> dict
     right = np.concatenate([labels for _, labels, _ in drawn])
     weights = np.concatenate([weight for _, _, weight in drawn])
     model = HistGradientBoostingClassifier(
-        max_iter=trees,
-        learning_rate=0.08,
+        max_iter=_TREES,
+        learning_rate=0.05,
+        max_features=_TRIED,
         max_leaf_nodes=leaves,
         min_samples_leaf=min(least, max(1, len(right) // 20)),
         l2_regularization=1.0,

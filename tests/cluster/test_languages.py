@@ -31,6 +31,7 @@ def test_nothing_is_added_where_the_background_table_serves_or_nothing_is_known(
         ("大桥关闭", ["大桥", "桥关", "关闭"]),
         ("ai技术3号", ["ai", "技术", "3", "号"]),
         ("カメラ店", ["カメ", "メラ", "ラ店"]),
+        ("ไฟไหม้", ["ไฟ", "ฟไ", "ไห", "หม", "ม้"]),
     ],
 )
 def test_what_is_written_without_spaces_is_split_into_pairs(word, pairs):

@@ -13,7 +13,13 @@ SHINGLE_WORDS = 3  # word n-gram length: finds cut and re-ordered copies, ignore
 # Scripts written without spaces whose signs stand for a syllable or a word; inside brackets.
 SIGNS = r"\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 
-_WORD = re.compile(r"\w+(?:[.,:]\d+)*(?:['’]\w+)?")
+# Vowel signs and other marks, which \w leaves out: without them Hindi falls into letters.
+_MARKS = (
+    r"\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963"
+    r"\u0966-\u0dff\u0e01-\u0eff\u1000-\u1049\u1780-\u17d3"
+)
+_LETTER = rf"[\w{_MARKS}]"
+_WORD = re.compile(rf"{_LETTER}+(?:[.,:]\d+)*(?:['’]{_LETTER}+)?")
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)

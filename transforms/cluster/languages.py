@@ -27,7 +27,8 @@ _LISTS = {
 _LONGEST_COMMON = 5  # longer words of the lists carry meaning,
 _LONG_LIST = 1000  # and of a list of more words than this,
 _LONGEST_OF_LONG_LIST = 3  # most of those longer than this
-_RUN_OF_SIGNS = re.compile(rf"[{SIGNS}]+")
+_SOUTH_EAST_ASIA = r"\u0e01-\u0eff\u1000-\u1049\u1780-\u17d3"  # letters, but no spaces either
+_RUN_OF_SIGNS = re.compile(rf"[{SIGNS}{_SOUTH_EAST_ASIA}]+")
 
 
 @lru_cache(maxsize=16)
