@@ -105,7 +105,7 @@ def replay(stream: str, form: str, compared: Labelled, model: JoinModel | None =
             held[assignment.event_id][label] += 1
         for move in index.moves():
             moved = Counter(label_of[a] for a in move.article_ids if a in label_of)
-            held[move.left.event_id] -= moved
+            held[move.from_event] -= moved
             held[move.to_event] += moved
     vectors = np.array([np.frombuffer(a.embedded.embedding, "<f4") for a, _ in compared])
     return Replay(stream, form, steps, vectors)
@@ -127,7 +127,7 @@ def cluster(compared: Labelled, model: JoinModel) -> list[str]:
             pass
         for move in index.moves():
             for moved in (at for name in move.article_ids for at in places[name]):
-                if events[moved] == move.left.event_id:
+                if events[moved] == move.from_event:
                     events[moved] = move.to_event
     return events
 

@@ -28,6 +28,7 @@ class Left:
     at: datetime  # event clock when it left
     reason: str  # what turned
     merged: bool  # the event went as a whole
+    score: float  # what the article's assignment to it had
 
 
 @dataclass(frozen=True)

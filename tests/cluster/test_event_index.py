@@ -209,7 +209,7 @@ def test_two_events_that_keep_meeting_are_merged_into_the_older(new_index, compa
     (move,) = index.moves()
     assert index.moves() == []
     assert (move.article_ids, move.to_event) == ({"z"}, event_id("a"))
-    assert (move.left.event_id, move.left.reason[:6]) == (event_id("z"), "merged")
+    assert (move.from_event, move.reason[:6], move.score) == (event_id("z"), "merged", None)
     (gone,) = index.retired()
     assert (gone.event_id, gone.status, gone.merged_into) == (
         event_id("z"), "merged", event_id("a"),
@@ -294,8 +294,8 @@ def test_an_article_leaves_an_event_that_has_moved_away_for_one_that_is_near(
     assert last.event_id == event_id("other")
     (move,) = index.moves()
     assert (move.article_ids, move.to_event) == ({"turned", "copy"}, event_id("other"))
-    assert (move.left.event_id, move.left.merged) == (event_id("home"), False)
-    assert "near is nearer" in move.left.reason
+    assert (move.from_event, move.score) == (event_id("home"), pytest.approx(1.0, abs=0.05))
+    assert "near is nearer" in move.reason
     assert index.assign(compared("late", copy_of="turned")).event_id == event_id("other")
     assert {state.event_id: state.status for state in index.states()} == {
         event_id("home"): "active", event_id("other"): "active",

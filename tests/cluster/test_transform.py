@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import apache_beam as beam
+import numpy as np
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
@@ -70,4 +71,41 @@ def test_articles_of_a_merged_event_end_in_the_survivor_and_remember_it(
             clustered.events | "Event" >> beam.Map(_event),
             equal_to([(b, "merged"), (a, "active")]),
             label="Events",
+        )
+
+
+def _decision(assignment: Assignment) -> tuple[str, str, float, str]:
+    article = assignment.compared.embedded.article
+    return article.article_id, assignment.role, round(assignment.score, 1), assignment.evidence[:5]
+
+
+def test_an_article_that_moved_says_why_it_is_where_it_is(compared, make_model, monkeypatch):
+    monkeypatch.setattr(
+        "transforms.cluster.transform.load_join_model", lambda _: make_model("dense_mean")
+    )
+
+    def told(name, degrees, near=None, **more):
+        turn = np.deg2rad(degrees)
+        return compared(name, near, embedding=[np.cos(turn), np.sin(turn)], **more)
+
+    articles = [
+        told("a home", 0),
+        told("b turned", 41, {"a home": 0.75}),
+        told("c copy", 41, copy_of="b turned"),
+        *(told(f"d{number}", -25, {"a home": 0.91}) for number in range(6)),
+        told("e other", 80, {"b turned": 0.78, "a home": 0.17}),
+        told("f near", 75, {"e other": 0.99, "b turned": 0.83}),
+    ]
+    home, other = event_id("a home"), event_id("e other")
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        clustered = pipeline | beam.Create(articles, reshuffle=False) | ClusterArticles("test")
+        moved = clustered.assignments | beam.Filter(lambda a: bool(a.earlier))
+        assert_that(
+            moved | beam.Map(_history),
+            equal_to([("b turned", other, (home,)), ("c copy", other, (home,))]),
+        )
+        assert_that(
+            moved | "Decision" >> beam.Map(_decision),
+            equal_to([("b turned", "member", 1.0, "moved"), ("c copy", "duplicate", 0.9, "near_")]),
+            label="Decisions",
         )

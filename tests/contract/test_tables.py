@@ -30,6 +30,7 @@ NOT_WRITTEN = {
         "compared.neighbours.0.cosine",
         "compared.neighbours.0.containment",
         "compared.neighbours.0.via",
+        "earlier.0.merged",
     },
     "Event": set(),
     "EventChange": set(),

@@ -142,7 +142,9 @@ MOVED = assignment(
     article("quay", 30),
     "dock",
     "seed",
-    earlier=(Left(event_of("quay"), START + timedelta(hours=2), "the two turned out one", True),),
+    earlier=(
+        Left(event_of("quay"), START + timedelta(hours=2), "the two turned out one", True, 1.0),
+    ),
 )
 SEED = assignment(article("dock"), "dock", "seed")
 UPDATE = assignment(article("mill", 50, revision=2, title="Mill now"), "dock", "update")

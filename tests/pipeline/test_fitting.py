@@ -159,7 +159,7 @@ def test_fitted_model_joins_the_right_event_and_no_other(telling):
 
 
 def test_fitted_model_decides_without_dates_as_well():
-    model = fit([stream(1, "lead_best", 90)], (), "m@1#8").model
+    model = fit([stream(1, "lead_best", 300)], (), "m@1#8").model
     at = [FEATURES.index(name) for name in ("near_newest", "near_oldest", "log_gap", "same_day")]
     for step in steps(2, "lead_best"):
         features = step.features.copy()

@@ -3,7 +3,6 @@
 import random
 import re
 from collections import defaultdict
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from schemas import Document, Identified
 from transforms._shared.ordering import decision_order
 from transforms._shared.rejects import RejectError
 from transforms.cluster.event_index import EventIndex
-from transforms.cluster.join_model import load_join_model
+from transforms.cluster.join_model import ANY_MODEL, load_join_model
 from transforms.cluster.terms import background_frequencies
 from transforms.dedupe.duplicate_index import DuplicateIndex
 from transforms.embed.batches import bucket, embed_in_batches
@@ -116,10 +115,7 @@ def embedded(articles, settings):
 def moved(assignment, move):
     """Give the assignment as it is after some articles went from one event to another."""
     article = assignment.compared.embedded.article.article_id
-    if article not in move.article_ids or assignment.event_id != move.left.event_id:
-        return assignment
-    earlier = (*assignment.earlier, move.left)
-    return replace(assignment, event_id=move.to_event, earlier=earlier)
+    return move.apply(assignment) if article in move.article_ids else assignment
 
 
 def compose(sources, settings):
@@ -128,7 +124,11 @@ def compose(sources, settings):
     seen, languages = SeenIndex(None), LanguageDetector()
     duplicates = DuplicateIndex(model.dim, window)
     index = EventIndex(
-        load_join_model(model.model_id), background_frequencies(), model.model_id, window
+        load_join_model(model.model_id),
+        background_frequencies(),
+        model.model_id,
+        window,
+        unread_model=load_join_model(ANY_MODEL),
     )
     decisions = [seen.identify(e) for e in sorted(entries_of(sources), key=reading_order)]
     articles = [

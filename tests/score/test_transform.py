@@ -39,7 +39,7 @@ def test_an_event_that_was_merged_away_keeps_a_row_and_says_where_it_went(assign
     survivor = state()
     gone = state(event_id="gone", status="merged", merged_into=survivor.event_id)
     moved = replace(
-        assigned("b0", 1, role="seed"), earlier=(Left("gone", survivor.clock, "merged", True),)
+        assigned("b0", 1, role="seed"), earlier=(Left("gone", survivor.clock, "merged", True, 1.0),)
     )
     articles = [assigned("a0", 0, role="seed"), moved]
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
@@ -55,3 +55,18 @@ def test_an_event_that_was_merged_away_keeps_a_row_and_says_where_it_went(assign
             equal_to([(subject, f"org.newsevents.event.{kind}") for subject, kind in kinds]),
             label="Changes",
         )
+
+
+def test_an_article_that_left_a_living_event_counts_only_where_it_is(assigned, state):
+    event, other = state(), state(event_id="other")
+    left = Left("other", event.clock, "another was nearer", False, 0.6)
+    articles = [
+        assigned("a0", 0, role="seed"),
+        replace(assigned("a1", 5), earlier=(left,)),
+        replace(assigned("b0", 1, role="seed"), event_id="other"),
+    ]
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        assignments = pipeline | "Articles" >> beam.Create(articles, reshuffle=False)
+        states = pipeline | "States" >> beam.Create([event, other], reshuffle=False)
+        scored = states | ScoreEvents(assignments)
+        assert_that(scored.events | beam.Map(_size), equal_to([(event.event_id, 2), ("other", 1)]))

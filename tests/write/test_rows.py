@@ -96,8 +96,8 @@ def test_events_an_article_left_are_rows_of_their_own(make_record):
         role="seed",
         threshold=0.25,
         earlier=(
-            Left("e3", left, "merged into e2", True),
-            Left("e2", left, "merged into e1", True),
+            Left("e3", left, "merged into e2", True, 0.5),
+            Left("e2", left, "merged into e1", True, 0.5),
         ),
     )
     source = ROW_SOURCES["event_articles"]
@@ -114,7 +114,7 @@ def test_events_an_article_left_are_rows_of_their_own(make_record):
 
 def test_other_tables_have_one_row_per_record(make_record):
     moved = replace(
-        make_record("articles"), earlier=(Left("e0", datetime(2024, 5, 2), "moved", False),)
+        make_record("articles"), earlier=(Left("e0", datetime(2024, 5, 2), "moved", False, 0.5),)
     )
     assert len(ROW_SOURCES["articles"].rows(moved)) == 1
 

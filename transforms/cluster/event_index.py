@@ -44,8 +44,21 @@ class Move:
     """Articles that left one event for another after they were assigned."""
 
     article_ids: frozenset[str]
+    from_event: str
     to_event: str
-    left: Left
+    at: datetime  # event clock
+    reason: str
+    score: float | None  # probability that the one asked about belongs there; None after a merge
+
+    def apply(self, assignment: Assignment) -> Assignment:
+        """Let an assignment of one of the articles say where it is now, and where it was."""
+        if assignment.event_id != self.from_event:
+            return assignment
+        left = Left(self.from_event, self.at, self.reason, self.score is None, assignment.score)
+        moved = replace(assignment, event_id=self.to_event, earlier=(*assignment.earlier, left))
+        if self.score is None or assignment.role == "duplicate":
+            return moved
+        return replace(moved, score=self.score, evidence=f"moved here: {self.reason}")
 
 
 class EventIndex:
@@ -255,23 +268,28 @@ class EventIndex:
         self._event_of.update(dict.fromkeys(ids, other.event_id))
         del self._nearest[old.article_id]  # it moves only once
         reason = (
-            f"left: {new.article_id} is nearer; probability {there:.2f} there, {here:.2f} here "
+            f"{new.article_id} is nearer; probability {there:.2f} there, {here:.2f} here "
             f"(needs {threshold:.2f})"
         )
-        self._moved(ids, home, other.event_id, reason, merged=False)
+        self._moved(ids, home, other.event_id, reason, there)
 
     def _moved(
-        self, article_ids: Set[str], left: OpenEvent, to_event: str, reason: str, merged: bool
+        self,
+        article_ids: Set[str],
+        left: OpenEvent,
+        to_event: str,
+        reason: str,
+        score: float | None = None,
     ) -> None:
         at = _EPOCH + timedelta(seconds=self._now(left))
-        left_event = Left(left.event_id, at, reason, merged)
-        self._moves.append(Move(frozenset(article_ids), to_event, left_event))
+        moved = frozenset(article_ids)
+        self._moves.append(Move(moved, left.event_id, to_event, at, reason, score))
 
     def _merge(self, older: OpenEvent, younger: OpenEvent, votes: int) -> None:
         """Let the older of two events take over the younger."""
         self._merged.append(self._state(younger, merged_into=older.event_id))
         reason = f"merged: {votes} articles belonged to {older.event_id} as well"
-        self._moved(younger.article_ids, younger, older.event_id, reason, merged=True)
+        self._moved(younger.article_ids, younger, older.event_id, reason)
         older.take_over(younger)
         del self._events[younger.event_id]
         for article in younger.article_ids:

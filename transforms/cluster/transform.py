@@ -1,7 +1,7 @@
 """Beam shell of cluster: one event index per partition, fed in decision order."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from schemas import Assignment, ComparedArticle, EventState
 from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
-from transforms.cluster.event_index import EventIndex, Move
+from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import ANY_MODEL, load_cross_model, load_join_model
 from transforms.cluster.terms import background_frequencies
 
@@ -93,7 +93,8 @@ class _ClusterDoFn(beam.DoFn):
                 retired = list(index.retired())
             assignments.setdefault(compared.embedded.article.article_id, []).append(assignment)
             for move in index.moves():
-                _apply(move, assignments)
+                for article in sorted(move.article_ids):
+                    assignments[article] = [move.apply(a) for a in assignments[article]]
             for state in retired:
                 yield self._event(state)
         for revisions in assignments.values():
@@ -107,14 +108,3 @@ class _ClusterDoFn(beam.DoFn):
     def _event(state: EventState) -> TaggedOutput[Literal["events"], EventState]:
         count("cluster", "events")
         return TaggedOutput("events", state)
-
-
-def _apply(move: Move, assignments: dict[str, list[Assignment]]) -> None:
-    """Let the articles of a move be where it put them, and remember where they were."""
-    for article in sorted(move.article_ids):
-        assignments[article] = [
-            replace(a, event_id=move.to_event, earlier=(*a.earlier, move.left))
-            if a.event_id == move.left.event_id
-            else a
-            for a in assignments[article]
-        ]

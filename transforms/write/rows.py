@@ -71,7 +71,13 @@ def earlier_event_article_rows(assignment: Assignment) -> list[Row]:
     """Make the rows of the events the article was in before, each with when and why it left."""
     now = event_article_row(assignment)
     rows = [
-        now | {"event_id": left.event_id, "left_at": _utc(left.at), "evidence": _text(left.reason)}
+        now
+        | {
+            "event_id": left.event_id,
+            "left_at": _utc(left.at),
+            "score": left.score,
+            "evidence": _text(left.reason),
+        }
         for left in assignment.earlier
     ]
     if rows:
