@@ -34,7 +34,7 @@ def model_card(
             f"- Made on: {made['made_on']}",
             f"- Features per candidate: {len(FEATURES)}; a linear ranker, then boosted trees on "
             "the best candidate and its contrast with the next ten",
-            f"- General trees: {len(model.general.value)}; experts: {len(model.experts)}, each "
+            f"- General trees: {len(model.general.root)}; experts: {len(model.experts)}, each "
             "trusted by what the article is about",
             f"- Joins at a probability of {model.threshold}; contested within "
             f"{model.contested_band} of it",

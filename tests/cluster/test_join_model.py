@@ -46,7 +46,7 @@ def test_the_shipped_coefficients_tell_the_same_event_from_another(load):
 
 
 def splits(model):
-    inner = model.general.left != np.arange(model.general.left.shape[1])
+    inner = model.general.left != np.arange(len(model.general.left))
     return {(*FEATURES, *CONTEXT)[at] for at in model.general.feature[inner]}
 
 

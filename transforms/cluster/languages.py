@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -28,6 +27,8 @@ _LONGEST_COMMON = 5  # longer words of the lists carry meaning,
 _LONG_LIST = 1000  # and of a list of more words than this,
 _LONGEST_OF_LONG_LIST = 3  # most of those longer than this
 _SOUTH_EAST_ASIA = r"\u0e01-\u0eff\u1000-\u1049\u1780-\u17d3"  # letters, but no spaces either
+_LATIN = re.compile(r"[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
+_READ = 300  # characters that tell the script
 _RUN_OF_SIGNS = re.compile(rf"[{SIGNS}{_SOUTH_EAST_ASIA}]+")
 
 
@@ -62,13 +63,12 @@ def split_signs(words: Iterable[str]) -> list[str]:
 
 
 def is_latin(text: str) -> bool:
-    """Say whether a text is written in Latin letters, by most of its letters."""
-    letters = [letter for letter in text[:1000] if letter.isalpha()]
-    return 2 * sum("LATIN" in unicodedata.name(letter, "") for letter in letters) >= len(letters)
+    """Say whether a text is written in Latin letters, by most of its first letters."""
+    letters = [letter for letter in text[:_READ] if letter.isalpha()]
+    return 2 * len(_LATIN.findall(text[:_READ])) >= len(letters)
 
 
 def has_capitals(text: str) -> bool:
-    """Say whether a text is in a script with capitals, by most of its letters."""
-    letters = [letter for letter in text[:1000] if letter.isalpha()]
-    cased = sum(letter.lower() != letter.upper() for letter in letters)
-    return 2 * cased >= len(letters)
+    """Say whether a text is in a script with capitals, by most of its first letters."""
+    letters = [letter for letter in text[:_READ] if letter.isalpha()]
+    return 2 * sum(letter.lower() != letter.upper() for letter in letters) >= len(letters)

@@ -14,10 +14,11 @@ Floats = NDArray[np.float64]
 class Trees:
     """An ensemble whose answer is ``base`` plus one leaf of every tree.
 
-    All arrays have the shape (trees, nodes); node 0 is the root, and a leaf is its own child.
+    The nodes of all trees lie one after the other; a leaf is its own child.
     """
 
     base: float
+    root: NDArray[np.intp]  # of each tree
     feature: NDArray[np.intp]
     threshold: Floats  # a value at or below it goes left
     left: NDArray[np.intp]
@@ -27,12 +28,11 @@ class Trees:
 
     def score(self, row: Floats) -> float:
         """Give the ensemble's log odds for one row of features."""
-        trees = np.arange(len(self.value))
-        node = np.zeros(len(self.value), np.intp)
+        node = self.root
         for _ in range(self.depth):
-            goes_left = row[self.feature[trees, node]] <= self.threshold[trees, node]
-            node = np.where(goes_left, self.left[trees, node], self.right[trees, node])
-        return self.base + float(self.value[trees, node].sum())
+            goes_left = row.take(self.feature.take(node)) <= self.threshold.take(node)
+            node = np.where(goes_left, self.left.take(node), self.right.take(node))
+        return self.base + float(self.value.take(node).sum())
 
 
 def trees_from_json(stored: Any, features: int) -> Trees:
@@ -41,25 +41,28 @@ def trees_from_json(stored: Any, features: int) -> Trees:
     Raises:
         ValueError, KeyError, TypeError: it is not such an ensemble over ``features`` features.
     """
-    nodes = [[tuple(node) for node in tree] for tree in stored["trees"]]
-    if not nodes or not all(nodes):
+    sizes = [len(tree) for tree in stored["trees"]]
+    if not sizes or not all(sizes):
         raise ValueError("an ensemble without trees")
-    width = max(len(tree) for tree in nodes)
-    table = np.zeros((len(nodes), width, 5))
-    for number, tree in enumerate(nodes):
-        table[number, : len(tree)] = tree
-    feature, left, right = (table[:, :, at].astype(np.intp) for at in (0, 2, 3))
+    table = np.array([node for tree in stored["trees"] for node in tree], np.float64)
+    if table.ndim != 2 or table.shape[1] != 5:
+        raise ValueError("a node is feature, threshold, left, right and value")
+    feature, left, right = (table[:, at].astype(np.intp) for at in (0, 2, 3))
     if feature.min() < 0 or feature.max() >= features:
         raise ValueError("a tree asks for a feature that does not exist")
-    if min(left.min(), right.min()) < 0 or max(left.max(), right.max()) >= width:
+    size = np.repeat(sizes, sizes)
+    if min(left.min(), right.min()) < 0 or (np.maximum(left, right) >= size).any():
         raise ValueError("a tree points to a node that does not exist")
+    root = np.cumsum([0, *sizes[:-1]])
+    first = np.repeat(root, sizes)
     return Trees(
         base=float(stored["base"]),
+        root=root,
         feature=feature,
-        threshold=table[:, :, 1],
-        left=left,
-        right=right,
-        value=table[:, :, 4],
+        threshold=table[:, 1].copy(),
+        left=left + first,
+        right=right + first,
+        value=table[:, 4].copy(),
         depth=int(stored["depth"]),
     )
 
