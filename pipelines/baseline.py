@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas import Article
-from transforms._shared.shards import WindowClock, seconds
+from transforms._shared.shards import WINDOW, WindowClock, seconds
 from transforms._shared.words import words
 
 THRESHOLD = 0.16
@@ -28,7 +28,7 @@ class _Cluster:
 
 def single_pass(
     articles: Iterable[Article],
-    window: timedelta = timedelta(days=7),
+    window: timedelta = WINDOW,
     threshold: float = THRESHOLD,
 ) -> list[int]:
     """Give the cluster of each article, named by a number.

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from schemas import Assignment
-from transforms._shared.shards import WindowClock, seconds
+from transforms._shared.shards import WINDOW, WindowClock, seconds
 
 
 def candidate_recall(
-    labelled: Iterable[tuple[Assignment, str]], window: timedelta = timedelta(days=7)
+    labelled: Iterable[tuple[Assignment, str]], window: timedelta = WINDOW
 ) -> float | None:
     """Give the share of articles that could have been put right, given what ``dedupe`` handed on.
 

@@ -3,12 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from transforms._shared.shards import WINDOW
 from transforms.cluster.candidates import Candidates
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import (
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 Labelled = Sequence[tuple["ComparedArticle", str]]
 Rows = tuple[Features, NDArray[np.bool_]]
 
-WINDOW = timedelta(days=7)
 THRESHOLD = 0.35
 CROSS_THRESHOLD = 0.5  # nothing but vectors, numbers and time speaks across languages
 CONTESTED_BAND = 0.1

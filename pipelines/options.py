@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import NoReturn
 
 from schemas.event import GRANULARITIES
+from transforms._shared.shards import WINDOW_DAYS
 from transforms.embed.model import DEFAULT_MODEL
 
 MOST_PARTITIONS = 1024  # every article is sent to each of them
@@ -128,9 +129,9 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--window_days",
         type=_positive_float,
-        default=7.0,
+        default=WINDOW_DAYS,
         metavar="DAYS",
-        help="how long an event stays open without a new article (default: %(default)s days)",
+        help="how long an article is compared with, and an event stays open without a new one (default: %(default)s days)",
     )
     add(
         "--granularity",

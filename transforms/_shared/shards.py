@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta, timezone
 
+WINDOW_DAYS = 14.0  # how long an article is compared with, and how long a quiet event is open
+WINDOW = timedelta(days=WINDOW_DAYS)
 UNDATED = -(2**62)  # the shard of items whose time is unknown; it does not expire by time
 SHARDS_PER_WINDOW = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

@@ -19,7 +19,7 @@ from schemas import (
 )
 from schemas.event import GRANULARITIES
 from schemas.ids import event_id
-from transforms._shared.shards import WindowClock
+from transforms._shared.shards import WINDOW, WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
 from transforms.cluster.join_model import JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, shares_nothing
@@ -56,7 +56,7 @@ class Move:
             return assignment
         left = Left(self.from_event, self.at, self.reason, self.score is None, assignment.score)
         moved = replace(assignment, event_id=self.to_event, earlier=(*assignment.earlier, left))
-        if self.score is None or assignment.role == "duplicate":
+        if self.score is None or assignment.role != "member":
             return moved
         return replace(moved, score=self.score, evidence=f"moved here: {self.reason}")
 
@@ -81,7 +81,7 @@ class EventIndex:
         model: JoinModel,
         frequencies: DocumentFrequencies,
         embedding_model: str,
-        window: timedelta = timedelta(days=7),
+        window: timedelta = WINDOW,
         granularity: str = GRANULARITIES[0],
         cross_model: JoinModel | None = None,
         unread_model: JoinModel | None = None,

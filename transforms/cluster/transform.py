@@ -12,6 +12,7 @@ from schemas import Assignment, ComparedArticle, EventState
 from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order
+from transforms._shared.shards import WINDOW_DAYS
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import ANY_MODEL, load_cross_model, load_join_model
 from transforms.cluster.terms import background_frequencies
@@ -33,7 +34,7 @@ class ClusterArticles(beam.PTransform):
     """
 
     embedding_model: str  # id of the model the vectors came from
-    window_days: float = 7.0
+    window_days: float = WINDOW_DAYS
     granularity: str = GRANULARITIES[0]
     cross_language: bool = False  # let articles in different languages meet
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import ComparedArticle, EmbeddedArticle
-from transforms._shared.shards import UNDATED, WindowClock
+from transforms._shared.shards import UNDATED, WINDOW, WindowClock
 from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.postings import Postings
 from transforms.dedupe.probe import (
@@ -54,7 +54,7 @@ class CandidateIndex:
     def __init__(
         self,
         dim: int,
-        window: timedelta = timedelta(days=7),
+        window: timedelta = WINDOW,
         fetched: int = 40,  # most articles found by each search
         max_undated: int = 50_000,
     ) -> None:
@@ -172,7 +172,7 @@ class DuplicateIndex:
     def __init__(
         self,
         dim: int,
-        window: timedelta = timedelta(days=7),
+        window: timedelta = WINDOW,
         neighbours: int = 32,
         max_undated: int = 50_000,
     ) -> None:

@@ -10,6 +10,7 @@ import apache_beam as beam
 from schemas import ComparedArticle, EmbeddedArticle
 from transforms._shared.counts import count, timed
 from transforms._shared.ordering import ONE_PARTITION, decision_order, home_partition
+from transforms._shared.shards import WINDOW_DAYS
 from transforms.dedupe.duplicate_index import CandidateIndex, DuplicateIndex
 from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.probe import merge, probe
@@ -32,7 +33,7 @@ class CompareArticles(beam.PTransform):
     """
 
     dim: int  # of the embedding
-    window_days: float = 7.0
+    window_days: float = WINDOW_DAYS
     neighbours: int = 32  # handed on for clustering
     partitions: int = 1
 

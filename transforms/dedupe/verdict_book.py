@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from schemas import ComparedArticle, DuplicateVerdict, EmbeddedArticle, Neighbour
-from transforms._shared.shards import UNDATED, WindowClock
+from transforms._shared.shards import UNDATED, WINDOW, WindowClock
 from transforms.dedupe.fingerprint import Fingerprint
 from transforms.dedupe.probe import Findings, Sharing, probe, shared_words
 from transforms.dedupe.verdict import NO_COPY, Overlap, compare, measure, quoted_evidence
@@ -50,7 +50,7 @@ class VerdictBook:
 
     def __init__(
         self,
-        window: timedelta = timedelta(days=7),
+        window: timedelta = WINDOW,
         neighbours: int = 32,
         max_undated: int = 50_000,
     ) -> None:

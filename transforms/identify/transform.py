@@ -11,6 +11,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 
 from schemas import Entry, Identified, Repeat
 from transforms._shared.counts import count, timed
+from transforms._shared.shards import WINDOW_DAYS
 from transforms.identify.identity import identity_key
 from transforms.identify.order import reading_order
 from transforms.identify.seen import SeenIndex
@@ -34,7 +35,7 @@ class IdentifyEntries(beam.PTransform):
     come, the index is kept as state, and an article not seen for ``window_days`` is forgotten.
     """
 
-    window_days: float = 7  # only used when not bounded
+    window_days: float = WINDOW_DAYS  # only used when not bounded
     bounded: bool = True
 
     def expand(self, entries: beam.PCollection[Entry]) -> IdentifiedEntries:

@@ -10,6 +10,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from schemas import Assignment, Event, EventChange, EventState
 from transforms._shared.counts import count
+from transforms._shared.shards import WINDOW_DAYS
 from transforms.score.event import score_event
 
 
@@ -27,7 +28,7 @@ class ScoreEvents(beam.PTransform):
     """
 
     assignments: beam.PCollection[Assignment]
-    window_days: float = 7.0
+    window_days: float = WINDOW_DAYS
 
     def expand(self, states: beam.PCollection[EventState]) -> Scored:
         keyed_states = states | "KeyState" >> beam.Map(_state_by_event)
