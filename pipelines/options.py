@@ -131,7 +131,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=_positive_float,
         default=WINDOW_DAYS,
         metavar="DAYS",
-        help="how long an article is compared with, and an event stays open without a new one (default: %(default)s days)",
+        help="how long an article is compared with, and an event stays open without a new one "
+        "(default: %(default)s days)",
     )
     add(
         "--granularity",
