@@ -24,6 +24,41 @@ _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
+# Words that count or date, in the languages the sites write most; lower case.
+COUNTING = frozenset(
+    """
+    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
+    thousand million billion dozen first second third fourth fifth sixth seventh eighth ninth
+    tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth
+    nineteenth twentieth monday tuesday wednesday thursday friday saturday sunday january
+    february march april may june july august september october november december zwei drei vier
+    fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn zwanzig dreißig
+    dreissig vierzig fünfzig hundert tausend millionen milliarden erste ersten erster erstes
+    zweite zweiten zweiter zweites dritte dritten vierte vierten fünfte fünften sechste sechsten
+    siebte siebten achte achten neunte neunten zehnte zehnten montag dienstag mittwoch
+    donnerstag freitag samstag sonntag januar februar märz mai juni juli oktober dezember deux
+    trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente
+    quarante cinquante soixante cent mille premier première deuxième seconde troisième quatrième
+    cinquième sixième septième huitième lundi mardi mercredi jeudi vendredi samedi dimanche
+    janvier février mars avril juin juillet août septembre octobre novembre décembre dos tres
+    cuatro cinco seis siete ocho nueve diez once doce trece catorce quince veinte treinta
+    cuarenta cincuenta ciento mil primero primera primer segundo segunda tercero tercera cuarto
+    cuarta quinto quinta sexto sexta lunes martes miércoles jueves viernes sábado domingo enero
+    febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre due tre
+    quattro cinque sei sette otto nove dieci undici dodici venti trenta quaranta cinquanta
+    lunedì martedì mercoledì giovedì venerdì sabato domenica gennaio febbraio aprile maggio
+    giugno luglio settembre ottobre dicembre dois duas três quatro sete oito dez doze vinte
+    trinta segunda terça quarta quinta sexta janeiro fevereiro março maio junho julho setembro
+    outubro novembro dezembro twee drie vijf zes zeven acht negen tien elf twaalf twintig dertig
+    maandag dinsdag woensdag donderdag vrijdag zaterdag zondag januari februari maart mei juni
+    juli augustus первый первая первое второй вторая второе третий третья два три четыре пять
+    шесть семь восемь девять десять понедельник вторник среда среду четверг пятница пятницу
+    суббота субботу воскресенье января февраля марта апреля мая июня июля августа сентября
+    октября ноября декабря
+    """.split()
+)
+
 Hashes = NDArray[np.uint32]
 
 

@@ -56,9 +56,10 @@ class Move:
             return assignment
         left = Left(self.from_event, self.at, self.reason, self.score is None, assignment.score)
         moved = replace(assignment, event_id=self.to_event, earlier=(*assignment.earlier, left))
-        if self.score is None or assignment.role != "member":
+        if assignment.role not in ("seed", "member"):
             return moved
-        return replace(moved, score=self.score, evidence=f"moved here: {self.reason}")
+        score = assignment.score if self.score is None else self.score
+        return replace(moved, score=score, evidence=f"moved here: {self.reason}")
 
 
 class EventIndex:

@@ -28,7 +28,7 @@ LIKENESS = (
 )  # fmt: skip
 _RARE_UNIT = 20.0  # a sum of rarities is divided by it, to lie near one
 _BRIEF_WORDS = 30  # title and text together
-_LEAST_NAMED = 4  # distinct words of names
+_LEAST_NAMED = 1  # distinct words of names
 _COMMON_RARITY = 0.5  # of a word that most texts of the language hold
 _MAX_SPANS = 60
 _MAX_NAMES = 40

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from schemas import Article
-from transforms._shared.words import words
+from transforms._shared.words import COUNTING, words
 from transforms.cluster.languages import has_capitals, split_signs
 
 CHANNELS = ("lead", "full", "title", "names", "numbers")
@@ -19,9 +19,15 @@ _BACKGROUND_FILE = "background_terms.tsv.gz"
 _BACKGROUND_SHARE = 0.5  # how much one background document counts against one seen in the stream
 _STREAM_HALF_LIFE = 50_000  # documents after which the streaming counts are halved
 
+_UPPER = "".join(letter for letter in map(chr, range(0x2000)) if letter.isupper())
+# A full stop ends a span unless it shortens a word: "J. Quill", "St. Ostrel", "U.S. Senate".
+_SHORTENED = "|".join(
+    rf"(?<=\b{word}\.)"
+    for word in ("Mr", "Mrs", "Ms", "Dr", "St", "Lt", "Sen", "Rep", "Gov", "Gen")
+)
+_NAME = rf"[{_UPPER}](?:\.(?=\w)|[\w’'-])*(?:\.(?:(?<=\b[{_UPPER}]\.)|{_SHORTENED}))?"
 _NAME_SPAN = re.compile(
-    r"[^\W\d_a-z][\w’'.-]*(?:\s+(?:of|the|de|la|van|von|al|bin|du|el)\s+[^\W\d_a-z][\w’'-]*"
-    r"|\s+[^\W\d_a-z][\w’'-]*)*"
+    rf"{_NAME}(?:[ \u00a0]+(?:(?:of|the|de|la|van|von|al|bin|du|el) ){{0,2}}{_NAME})*"
 )
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\n”\"“‘(\[–—-]\s*)$")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -90,7 +96,10 @@ def extract_terms(article: Article) -> Terms:
     capitals = has_capitals(f"{article.title} {body}")
     spans = _names(article.title, body) if capitals else []
     name_words = Counter(
-        stem(word) for span in spans for word in words(span) if len(word) >= _LEAST_NAME
+        stem(word)
+        for span in spans
+        for word in words(span)
+        if len(word) >= _LEAST_NAME and word not in COUNTING
     )
     if not capitals:  # what the title is about is as near as one gets
         said = set(body_words) or set(title_words)

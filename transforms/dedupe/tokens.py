@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms._shared.words import SIGNS, Hashes, word_hash
+from transforms._shared.words import COUNTING, SIGNS, Hashes, word_hash
 
 ORDINARY, NUMBER, NAME = 0, 1, 2
 _ENDER = 3  # of a sentence; only while a text is read
@@ -34,41 +34,6 @@ _SIGN = re.compile(rf"[{SIGNS}]")
 _TOKEN_WITH_SIGNS = re.compile(rf"[{SIGNS}]|(?:(?![{SIGNS}])\w)+{_TAIL}")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _SIGN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万億亿兆两")
-
-# Words that count or date, in the languages the sites write most; lower case.
-_COUNTING = frozenset(
-    """
-    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
-    thousand million billion dozen third fourth fifth sixth seventh eighth ninth tenth eleventh
-    twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth
-    monday tuesday wednesday thursday friday saturday sunday january february march april may june
-    july august september october november december
-    zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn zwanzig
-    dreißig dreissig vierzig fünfzig hundert tausend millionen milliarden dritte dritten vierte
-    vierten fünfte fünften sechste sechsten siebte siebten achte achten neunte neunten zehnte
-    zehnten montag dienstag mittwoch donnerstag freitag samstag sonntag januar februar märz mai juni
-    juli oktober dezember
-    deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente
-    quarante cinquante soixante cent mille troisième quatrième cinquième sixième septième huitième
-    lundi mardi mercredi jeudi vendredi samedi dimanche janvier février mars avril juin juillet août
-    septembre octobre novembre décembre
-    dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince veinte treinta
-    cuarenta cincuenta ciento mil tercero tercera cuarto cuarta quinto quinta sexto sexta
-    lunes martes miércoles jueves viernes sábado domingo enero febrero marzo abril mayo junio julio
-    agosto septiembre octubre noviembre diciembre
-    due tre quattro cinque sei sette otto nove dieci undici dodici venti trenta quaranta cinquanta
-    lunedì martedì mercoledì giovedì venerdì sabato domenica gennaio febbraio aprile maggio giugno
-    luglio settembre ottobre dicembre
-    dois duas três quatro sete oito dez doze vinte trinta segunda terça quarta quinta sexta janeiro
-    fevereiro março maio junho julho setembro outubro novembro dezembro
-    twee drie vijf zes zeven acht negen tien elf twaalf twintig dertig maandag dinsdag woensdag
-    donderdag vrijdag zaterdag zondag januari februari maart mei juni juli augustus
-    два три четыре пять шесть семь восемь девять десять понедельник вторник среда среду четверг
-    пятница пятницу суббота субботу воскресенье января февраля марта апреля мая июня июля августа
-    сентября октября ноября декабря
-    """.split()
-)
 
 
 def read_tokens(text: str) -> Tokens:
@@ -110,7 +75,7 @@ def _token(written: str) -> int:
         word = word.replace(",", "")
         if ordinal := _ORDINAL.fullmatch(word):
             word = ordinal[1]
-    elif word in _COUNTING or word in _SIGN_NUMERALS:
+    elif word in COUNTING or word in _SIGN_NUMERALS:
         kind = NUMBER
     elif written[0].isupper():
         kind = NAME

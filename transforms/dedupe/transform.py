@@ -16,7 +16,8 @@ from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.probe import merge, probe
 from transforms.dedupe.verdict_book import VerdictBook
 
-_FETCHED = 4  # times as many as are wanted: a partition does not know which articles are copies
+_FETCHED = 4  # times as many as are wanted: a partition does not know which articles are copies,
+_MERGED = 16  # and neither does the merge of what all partitions found
 
 
 @dataclass
@@ -64,7 +65,7 @@ class CompareArticles(beam.PTransform):
         return (
             {"article": read, "found": found}
             | "GroupArticle" >> beam.CoGroupByKey()
-            | "Merge" >> beam.FlatMap(_merged, fetched)
+            | "Merge" >> beam.FlatMap(_merged, _MERGED * self.neighbours)
             | "GroupFindings" >> beam.GroupByKey()
             | "Settle" >> beam.FlatMap(_settle_in_order, window, self.neighbours)
         )
