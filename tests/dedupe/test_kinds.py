@@ -1,13 +1,16 @@
 """Copies of every kind, and reports that only look like copies, through the whole index."""
 
+import json
 import random
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from transforms.dedupe.duplicate_index import DuplicateIndex
 
+HARD_PAIRS = Path(__file__).parents[1] / "quality" / "hard_pairs.jsonl"
 WEATHER = (
     "The day in {0} begins with {1} degrees and fog in the low places. By noon the thermometer "
     "climbs to {2} degrees, and in the hills it stays at {3}. The wind blows from the west with up "
@@ -242,3 +245,22 @@ def test_a_megabyte_of_text_keeps_a_bounded_state(embed):
 def test_verdicts_do_not_depend_on_the_process(embed, story, reword):
     texts = [story, reword(story, 0.1), reword(story, 0.3)]
     assert verdicts(embed, *texts) == verdicts(embed, *texts)
+
+
+def test_no_story_of_the_hard_pairs_is_a_copy_of_another(embed):
+    texts = [json.loads(line) for line in HARD_PAIRS.read_text(encoding="utf-8").splitlines()]
+    labels = {record["id"]: record["label"] for record in texts}
+    index = DuplicateIndex(128)
+    copies = []
+    for number, record in enumerate(texts):
+        if record["text"]:
+            vector = np.eye(128, dtype="<f4")[number].tobytes()
+            verdict = index.assign(embed(record["id"], record["text"], embedding=vector)).verdict
+            copies += [(record["id"], verdict.of)] * (verdict.kind != "none")
+    assert copies
+    assert [pair for pair in copies if labels[pair[0]] != labels[pair[1]]] == []
+
+
+def test_the_first_is_no_copy_of_the_second(embed):
+    first, second = (PACKAGE.format(number) for number in ("first", "second"))
+    assert verdicts(embed, first, second).kind == "none"

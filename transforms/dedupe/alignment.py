@@ -41,7 +41,8 @@ Places = NDArray[np.int64]
 class Alignment:
     """What became of the words of two texts that share word 3-grams."""
 
-    exchanged: tuple[int, int, int]  # ordinary words, numbers, names replaced by their like
+    exchanged: tuple[int, int, int]  # ordinary words, numbers, names replaced by their like,
+    with_passages: tuple[int, int, int]  # the same with those of passages that gave way to others
     compared: tuple[int, int, int]  # words of each class that stand opposite something
     parallel_new: float  # share of the new text in parallel with the old one, in [0, 1]
     parallel_old: float
@@ -57,7 +58,7 @@ def align(new: Tokens, old: Tokens) -> Alignment:
     kept_old = _covered(np.flatnonzero(np.isin(grams_old, grams_new)), len(old))
     at_new, at_old = _ties(grams_new, grams_old)
     tied_new, tied_old = _covered(at_new, len(new)), _covered(at_old, len(old))
-    exchanged = [0, 0, 0]
+    exchanged, with_passages = [0, 0, 0], [0, 0, 0]
     compared = _by_class(new[tied_new])
     in_parallel = [int(np.count_nonzero(tied_new)), int(np.count_nonzero(tied_old))]
     for gap_new, gap_old in _gaps(at_new, at_old, len(new), len(old)):
@@ -69,9 +70,12 @@ def align(new: Tokens, old: Tokens) -> Alignment:
             compared[kind] += count
         changes = _exchanges(a, b, ~kept_new[gap_new], ~kept_old[gap_old])
         for kind, count in enumerate(changes):
+            with_passages[kind] += count
+        for kind, count in enumerate(_unless_replaced(*changes)):
             exchanged[kind] += count
     return Alignment(
         exchanged=(exchanged[0], exchanged[1], exchanged[2]),
+        with_passages=(with_passages[0], with_passages[1], with_passages[2]),
         compared=(compared[0], compared[1], compared[2]),
         parallel_new=min(1.0, in_parallel[0] / len(new)),
         parallel_old=min(1.0, in_parallel[1] / len(old)),
@@ -85,7 +89,7 @@ def _starts_alike(at_new: Places, at_old: Places) -> bool:
     return int(at_old.min()) <= _LONGEST_END and int(at_new[0]) <= _LONGEST_CLUTTER
 
 
-_NOTHING = Alignment((0, 0, 0), (0, 0, 0), 0.0, 0.0, False)
+_NOTHING = Alignment((0, 0, 0), (0, 0, 0), (0, 0, 0), 0.0, 0.0, False)
 
 
 def _ties(new: Hashes, old: Hashes) -> tuple[Places, Places]:
@@ -167,12 +171,12 @@ def _exchanges(
         alike = kinds[kinds == others]
         numbers = int(np.count_nonzero(alike == NUMBER))
         names = int(np.count_nonzero(alike == NAME))
-        return _unless_replaced(len(kinds) - numbers - names, numbers, names)
+        return len(kinds) - numbers - names, numbers, names
     a, b = a[changed_a], b[changed_b]
     by_a, by_b = _by_class(_lacking(a, b)), _by_class(_lacking(b, a))
-    return _unless_replaced(
-        min(by_a[ORDINARY], by_b[ORDINARY])
-        + min(_MOST_DROPPED, abs(by_a[ORDINARY] - by_b[ORDINARY])),
+    dropped = min(_MOST_DROPPED, abs(by_a[ORDINARY] - by_b[ORDINARY]))
+    return (
+        min(by_a[ORDINARY], by_b[ORDINARY]) + dropped,
         min(by_a[NUMBER], by_b[NUMBER]),
         min(by_a[NAME], by_b[NAME]),
     )

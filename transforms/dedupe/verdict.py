@@ -26,6 +26,7 @@ _LEAST_LAID = 60  # 3-grams of texts that may share less, if they lie in paralle
 _LEAST_LAID_SHARE = 0.33
 _LEAST_PARALLEL = 0.70  # of both texts
 _LEAST_PARALLEL_CUT = 0.85  # of the new text alone
+_MOST_EDITED = 0.30  # of the ordinary words that stand opposite something
 _LEAST_CUT_SHARE = 0.60  # of a text that opens as the original does and goes on with clutter
 _LEAST_HEADLINE_WORDS = 5  # "Morning briefing" names no story
 _HEADLINE_DAYS = 2.0  # the same headline later is another story
@@ -50,12 +51,20 @@ def _needed(steps: tuple[tuple[int, float], ...], shingles: int) -> float:
     return next((share for least, share in steps if shingles >= least), 2.0)
 
 
-def conflict(found: Alignment) -> str:
-    """Name what contradicts a copy: numbers, names, or nothing ("")."""
-    changed = found.exchanged[ORDINARY]
+def conflict(found: Alignment, edited: bool = False) -> str:
+    """Name what contradicts a copy: numbers, names, too many words, or nothing ("").
+
+    Args:
+        edited: the texts share little word for word, so what gave way is no site's clutter but
+            part of them.
+    """
+    exchanged = found.with_passages if edited else found.exchanged
+    changed = exchanged[ORDINARY]
     rate = (changed + 0.5) / (found.compared[ORDINARY] + 1)
+    if edited and rate > _MOST_EDITED:
+        return "words"
     for kind, name in ((NUMBER, "numbers"), (NAME, "names")):
-        count = found.exchanged[kind]
+        count = exchanged[kind]
         if count and (count >= changed or _tail(count, found.compared[kind], rate) < _CHANCE):
             return name
     return ""
@@ -110,11 +119,12 @@ def compare(new: Fingerprint, old: Fingerprint, both: Overlap | None = None) -> 
     if not near and not contained and not _worth_laying(both, shorter):
         return _holding(old, both)
     laid = align(new.tokens, old.tokens)
+    if near or contained:
+        return _copy(old, both, conflict(laid), near)
+    near, contained = _edited(laid, both)
     if not near and not contained:
-        near, contained = _edited(laid, both)
-        if not near and not contained:
-            return _holding(old, both)
-    return _copy(old, both, laid, near)
+        return _holding(old, both)
+    return _copy(old, both, conflict(laid, edited=True), near)
 
 
 def _worth_laying(both: Overlap, shorter: int) -> bool:
@@ -128,9 +138,9 @@ def _edited(laid: Alignment, both: Overlap) -> tuple[bool, bool]:
     return near, cut or laid.parallel_new >= _LEAST_PARALLEL_CUT
 
 
-def _copy(old: Fingerprint, both: Overlap, laid: Alignment, near: bool) -> DuplicateVerdict:
+def _copy(old: Fingerprint, both: Overlap, blocked: str, near: bool) -> DuplicateVerdict:
     shared = _shared(both)
-    if blocked := conflict(laid):
+    if blocked:
         evidence = f"not a copy of {old.article_id}: {blocked} differ; {shared}"
         return DuplicateVerdict("none", "", 0.0, evidence)
     least, most = sorted((both.of_new, both.of_old))
