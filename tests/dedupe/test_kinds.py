@@ -264,3 +264,16 @@ def test_no_story_of_the_hard_pairs_is_a_copy_of_another(embed):
 def test_the_first_is_no_copy_of_the_second(embed):
     first, second = (PACKAGE.format(number) for number in ("first", "second"))
     assert verdicts(embed, first, second).kind == "none"
+
+
+QUAKE = (
+    "中国地震台网正式测定：{0}日{1}分在{2}发生{3}级地震，震源深度{4}千米。目前暂无人员伤亡报告。当地应急管理部门已派出工作组赶赴现场"
+    "核查灾情，消防救援队伍已经集结待命。专家提醒公众注意防范余震，不要相信和传播谣言。"
+)
+
+
+def test_two_quakes_in_one_form_of_words_are_two_in_chinese_as_well(embed):
+    one = QUAKE.format("3月2", "08时15", "四川甘孜州", "4.2", "10")
+    other = QUAKE.format("3月5", "21时40", "新疆喀什地区", "5.1", "15")
+    assert verdicts(embed, one, other).kind == "none"
+    assert verdicts(embed, one, f"快讯。{one}").kind != "none"

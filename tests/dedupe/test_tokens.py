@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from transforms.dedupe.tokens import NAME, NUMBER, ORDINARY, classes, grams, read_tokens
+from transforms.dedupe.tokens import NAME, NUMBER, ORDINARY, SIGN, classes, grams, read_tokens
 
 
 def kinds(text):
@@ -63,8 +63,8 @@ def test_capitals_throughout_mark_no_names():
 
 def test_signs_of_chinese_and_japanese_are_words():
     assert len(read_tokens("市议会批准预算")) == 7
-    assert kinds("第十二轮") == [ORDINARY, NUMBER, NUMBER, ORDINARY]
-    assert kinds("第12轮GDP") == [ORDINARY, NUMBER, ORDINARY, NAME]
+    assert kinds("第十二轮") == [SIGN, NUMBER, NUMBER, SIGN]
+    assert kinds("第12轮GDP") == [SIGN, NUMBER, SIGN, NAME]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "!?", "\u200b", "\ud800"])
@@ -83,3 +83,7 @@ def test_a_million_characters_take_seconds_at_most():
     tokens = read_tokens("Storm closes bridge in Harrowick at 10:30. " * 25_000)
     assert len(np.unique(grams(tokens))) == 7
     assert time.process_time() - started < 10
+
+
+def test_words_keep_their_vowel_signs():
+    assert len(read_tokens("हैरोविक पुल बंद")) == 3

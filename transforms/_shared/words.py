@@ -16,10 +16,10 @@ SIGNS = r"\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U000
 # Vowel signs and other marks, which \w leaves out: without them Hindi falls into letters.
 _MARKS = (
     r"\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963"
-    r"\u0966-\u0dff\u0e01-\u0eff\u1000-\u1049\u1780-\u17d3"
+    r"\u0966-\u0dff"
 )
-_LETTER = rf"[\w{_MARKS}]"
-_WORD = re.compile(rf"{_LETTER}+(?:[.,:]\d+)*(?:['’]{_LETTER}+)?")
+LETTER = rf"[\w{_MARKS}]"
+_WORD = re.compile(rf"{LETTER}+(?:[.,:]\d+)*(?:['’]{LETTER}+)?")
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -27,16 +27,16 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 # Words that count or date, in the languages the sites write most; lower case.
 COUNTING = frozenset(
     """
-    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred
-    thousand million billion dozen first second third fourth fifth sixth seventh eighth ninth
-    tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth
-    nineteenth twentieth monday tuesday wednesday thursday friday saturday sunday january
-    february march april may june july august september october november december zwei drei vier
-    fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn zwanzig dreißig
-    dreissig vierzig fünfzig hundert tausend millionen milliarden erste ersten erster erstes
-    zweite zweiten zweiter zweites dritte dritten vierte vierten fünfte fünften sechste sechsten
-    siebte siebten achte achten neunte neunten zehnte zehnten montag dienstag mittwoch
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+    sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
+    hundred thousand million billion dozen first second third fourth fifth sixth seventh eighth
+    ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth
+    eighteenth nineteenth twentieth monday tuesday wednesday thursday friday saturday sunday
+    january february march april may june july august september october november december zwei
+    drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn zwanzig
+    dreißig dreissig vierzig fünfzig hundert tausend millionen milliarden erste ersten erster
+    erstes zweite zweiten zweiter zweites dritte dritten vierte vierten fünfte fünften sechste
+    sechsten siebte siebten achte achten neunte neunten zehnte zehnten montag dienstag mittwoch
     donnerstag freitag samstag sonntag januar februar märz mai juni juli oktober dezember deux
     trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt trente
     quarante cinquante soixante cent mille premier première deuxième seconde troisième quatrième

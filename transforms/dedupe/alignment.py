@@ -18,6 +18,7 @@ from transforms.dedupe.tokens import (
     NAME,
     NUMBER,
     ORDINARY,
+    SIGN,
     Tokens,
     classes,
     grams,
@@ -31,6 +32,7 @@ _SHORT = 200  # words: the ends of a longer text are the site's, with its name a
 _PARALLEL_GAP = 30  # words of a gap that count as lying in parallel
 _LEAST_REPLACED = 6  # ordinary words of a gap that make it a passage of its own
 _MOST_DROPPED = 3  # words counted of what one side of a gap has more
+_SIGNS_A_WORD = 3  # of Chinese or Japanese
 _AROUND = 9  # neighbouring ties, of which most must be shifted alike
 _LARGEST_SHIFT = 25  # words
 
@@ -171,7 +173,8 @@ def _exchanges(
         alike = kinds[kinds == others]
         numbers = int(np.count_nonzero(alike == NUMBER))
         names = int(np.count_nonzero(alike == NAME))
-        return len(kinds) - numbers - names, numbers, names
+        signs = int(np.count_nonzero(kinds == SIGN))
+        return len(kinds) - numbers - names - signs + _words(signs), numbers, names
     a, b = a[changed_a], b[changed_b]
     by_a, by_b = _by_class(_lacking(a, b)), _by_class(_lacking(b, a))
     dropped = min(_MOST_DROPPED, abs(by_a[ORDINARY] - by_b[ORDINARY]))
@@ -201,5 +204,10 @@ def _lacking(a: Tokens, b: Tokens) -> Tokens:
 
 
 def _by_class(tokens: Tokens) -> list[int]:
-    counted: list[int] = np.bincount(classes(tokens), minlength=3).tolist()
-    return counted
+    """Count ordinary words, numbers and names."""
+    counted: list[int] = np.bincount(classes(tokens), minlength=4).tolist()
+    return [counted[ORDINARY] + _words(counted[SIGN]), counted[NUMBER], counted[NAME]]
+
+
+def _words(signs: int) -> int:
+    return -(-signs // _SIGNS_A_WORD)

@@ -11,10 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms._shared.words import COUNTING, SIGNS, Hashes, word_hash
+from transforms._shared.words import COUNTING, LETTER, SIGNS, Hashes, word_hash
 
-ORDINARY, NUMBER, NAME = 0, 1, 2
-_ENDER = 3  # of a sentence; only while a text is read
+ORDINARY, NUMBER, NAME, SIGN = 0, 1, 2, 3
+_ENDER = 3  # of a sentence; only while a text is read, when no sign is told from a word yet
 CLASS_BITS = 2
 CLASS_MASK = np.uint32(3)
 _MOST_CAPITALISED = 0.8  # of the words: beyond it capitals do not mark names
@@ -28,10 +28,10 @@ _ABBREVIATED = "".join(
     rf"(?<!\b{short})"
     for short in ("[A-Z]", "Mr", "Mrs", "Ms", "Dr", "St", "Lt", "Sen", "Rep", "Gov", "Gen", "Prof")
 )
-_TAIL = rf"(?:[.,:]\d+)*(?:['’]\w+)?|[!?…。！？\n]|{_ABBREVIATED}\.(?=\W)"
-_TOKEN = re.compile(rf"\w+{_TAIL}")
+_TAIL = rf"(?:[.,:]\d+)*(?:['’]{LETTER}+)?|[!?…。！？\n]|{_ABBREVIATED}\.(?=\W)"
+_TOKEN = re.compile(rf"{LETTER}+{_TAIL}")
 _SIGN = re.compile(rf"[{SIGNS}]")
-_TOKEN_WITH_SIGNS = re.compile(rf"[{SIGNS}]|(?:(?![{SIGNS}])\w)+{_TAIL}")
+_TOKEN_WITH_SIGNS = re.compile(rf"[{SIGNS}]|(?:(?![{SIGNS}]){LETTER})+{_TAIL}")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _SIGN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万億亿兆两")
 
@@ -40,8 +40,8 @@ def read_tokens(text: str) -> Tokens:
     """Split a text into hashed words with their class.
 
     Numbers are compared by value: 1,700 is 1700 and 12th is 12. A name is a capitalised word
-    inside a sentence, and the same word where it opens one. Chinese and Japanese signs are words
-    of their own.
+    inside a sentence, and the same word where it opens one. Chinese and Japanese signs stand
+    alone, and are told from words.
     """
     if not text:
         return np.empty(0, np.uint32)
@@ -54,6 +54,9 @@ def read_tokens(text: str) -> Tokens:
     opens = np.ones(len(read), bool)
     opens[1:] = ~kept[:-1]
     kind, hashed, opens = kind[kept], (read[kept] >> np.uint64(34)).astype(np.uint32), opens[kept]
+    if pattern is _TOKEN_WITH_SIGNS:
+        signs = np.fromiter((bool(_SIGN.match(word)) for word in found), bool, len(found))[kept]
+        kind[signs & (kind == ORDINARY)] = SIGN
     capitals = kind == NAME
     if np.count_nonzero(capitals) > _MOST_CAPITALISED * len(kind):
         kind[capitals] = ORDINARY
@@ -83,7 +86,7 @@ def _token(written: str) -> int:
 
 
 def classes(tokens: Tokens) -> NDArray[np.uint8]:
-    """Say of each word whether it is ORDINARY, a NUMBER or a NAME."""
+    """Say of each word whether it is ORDINARY, a NUMBER, a NAME or a SIGN."""
     return (tokens & CLASS_MASK).astype(np.uint8)
 
 
