@@ -261,7 +261,7 @@ def test_texts_that_name_different_things_stay_apart_however_alike(new_index, co
     index.assign(compared("a", title="", body=one))
     apart = index.assign(compared("b", {"a": 0.9}, title="", body=other))
     assert (apart.role, apart.best_score > apart.threshold) == ("seed", True)
-    assert "guard: no name and no number in common" in apart.evidence
+    assert f"from {event_id('a')}: no name and no number in common, what" in apart.evidence
 
 
 def two_that_drift_apart(index, compared):

@@ -81,9 +81,10 @@ class Judgement:
         alone = math.isinf(self.decision.margin)
         margin = "no other candidate" if alone else f"{self.decision.margin:.2f}"
         side = "joins" if self.joins else "stays apart from"
+        guard = f"{self.guard}, whatever the " if self.guard else ""
         return (
-            f"{side} {self.best}: probability {self.probability:.2f} (needs {self.threshold:.2f}); "
-            f"{channels}; margin {margin}{f'; guard: {self.guard}' if self.guard else ''}"
+            f"{side} {self.best}: {guard}probability {self.probability:.2f} "
+            f"(needs {self.threshold:.2f}); {channels}; margin {margin}"
         )
 
 
