@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
@@ -36,8 +37,9 @@ def _run(settings: Settings) -> int:
     from transforms.write.output import OutputError, local_folder
 
     try:
-        local_folder(settings.output)
+        output = local_folder(settings.output)
         files = match(settings.inputs) if settings.inputs else []
+        _refuse_own_output(files, output)
         feeds = [source for argument in settings.feeds for source in feed_sources(argument)]
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -49,6 +51,16 @@ def _run(settings: Settings) -> int:
         return _detect(settings, sources, model)
     except (JoinModelError, ModelError, OutputError, ReportError) as error:
         return fail(str(error), FAILED)
+
+
+def _refuse_own_output(files: list[str], output: Path) -> None:
+    """Refuse input that lies where the output goes: the next run would read what this one wrote."""
+    inside = next((file for file in files if output.resolve() in Path(file).resolve().parents), "")
+    if inside:
+        raise ValueError(
+            f"input {inside} lies in the output folder {output}: name another folder for --output, "
+            "or input outside it"
+        )
 
 
 def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:

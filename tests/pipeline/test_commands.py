@@ -90,6 +90,8 @@ def refused(command):
             ["--input", "in/*", "--output", "o", "--window", "3"],
             "unknown flag or argument --window",
         ),
+        (["--input", "in/*", "--output", "in"], "lies in the output folder"),
+        (["--input", "in/**/*", "--output", "."], "lies in the output folder"),
         (["--input", "in/*", "--output", "o", "stray"], "unknown flag or argument stray"),
         (["--input", "in/*", "--output", "o", "--direct_num_worker", "2"], "--direct_num_worker"),
         (["--input", "in/*", "--output", "o", "--direct_num_workers", "two"], "invalid int value"),
