@@ -106,6 +106,7 @@ def test_command_writes_three_files_and_the_card(trained):
     assert {path.name for path in trained.folder.iterdir()} == {*FILES, CARD}
     written = [line for line in trained.said.splitlines() if "documents read" not in line]
     assert written == [
+        "fitting 6 models",
         *(f"wrote {trained.folder / name} for {bound}" for name, bound in FILES.items()),
         f"wrote {trained.folder / CARD}",
     ]
