@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -188,6 +189,7 @@ def join_model_version(embedding_model: str) -> str:
     return f"{json.loads(text)['made_on']} {digest[:12]}"
 
 
+@cache
 def _find(embedding_model: str) -> tuple[JoinModel, str]:
     for name in _FILES:
         text = resources.files("transforms.cluster").joinpath(name).read_text()

@@ -28,7 +28,6 @@ LIKENESS = (
 )  # fmt: skip
 _RARE_UNIT = 20.0  # a sum of rarities is divided by it, to lie near one
 _BRIEF_WORDS = 30  # title and text together
-_LEAST_NAMED = 1  # distinct words of names
 _COMMON_RARITY = 0.5  # of a word that most texts of the language hold
 _MAX_SPANS = 60
 _MAX_NAMES = 40
@@ -40,7 +39,7 @@ _SPANS = len(CHANNELS)  # names of several words are packed behind the channels
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What is kept of an original article while its event lives: about 7 KB."""
+    """What is kept of an original article while its event lives: about 4 KB as stored."""
 
     article_id: str
     at: float | None  # event time in seconds since 1970; None when unknown
@@ -86,7 +85,7 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
         names=tuple(sys.intern(name) for name in terms.names[:_MAX_NAMES]),
         title=article.title,
         summary=first_sentences(article.body or article.description),
-        named=terms.capitals and len(terms.bags["names"]) >= _LEAST_NAMED,
+        named=terms.capitals and bool(terms.bags["names"]),
         brief=terms.bags["full"].total() < _BRIEF_WORDS,
         latin=is_latin(f"{article.title} {article.body or article.description}"),
         language=language,

@@ -15,7 +15,7 @@ _FILTER = 2**16  # a term's last bits are looked up first; one stranger in 150 p
 
 @dataclass(frozen=True)
 class PackedTerms:
-    """The terms of several channels, one after the other: 8 bytes a term, 3 KB an article.
+    """The terms of several channels, one after the other: 8 bytes a term.
 
     Two terms of one hash count as one, which happens in one pair of articles in 50,000.
     """
