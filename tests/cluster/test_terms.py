@@ -19,6 +19,7 @@ from transforms.cluster.terms import (
         ("They met the Bank of Harrowick there.", ["Bank of Harrowick"]),
         ("die Brücke in Birkenrode", ["Brücke", "Birkenrode"]),
         ("震源は沖合です。", []),
+        ("A crash on the A9 at Q, leaders of the G7 said.", ["A9", "G7"]),
     ],
 )
 def test_names_are_capitalised_spans_inside_sentences(text, names):

@@ -277,3 +277,56 @@ def test_two_quakes_in_one_form_of_words_are_two_in_chinese_as_well(embed):
     other = QUAKE.format("3月5", "21时40", "新疆喀什地区", "5.1", "15")
     assert verdicts(embed, one, other).kind == "none"
     assert verdicts(embed, one, f"快讯。{one}").kind != "none"
+
+
+BYPASS = (
+    "The council voted on the plan for a bypass around the town after a debate of some hours. "
+    "Residents had packed the gallery. The leader of the council said that it had not been easy, "
+    "and that officers would now write to the ministry. It voted to {0} the plan. Campaigners said "
+    "they would go on working for what they believed was right for the town."
+)
+WARNING = (
+    "A warning is in force for the {0} of the country from this evening until noon. Gusts may be "
+    "strong on the coast, and drivers are asked to take care on exposed bridges. Ferry companies "
+    "have said that some crossings may be cancelled. Households are asked to bring in furniture."
+)
+
+
+@pytest.mark.parametrize(
+    "text, one, other",
+    [(BYPASS, "approve", "reject"), (WARNING, "north", "south"), (WARNING, "northeast", "west")],
+)
+def test_one_word_with_an_opposite_tells_of_another_thing(embed, text, one, other):
+    assert verdicts(embed, text.format(one), text.format(other)).kind == "none"
+    assert verdicts(embed, text.format(one), text.format(one)).kind == "exact_text"
+
+
+ARABIC_RAIN = (
+    "أعلنت هيئة الأرصاد أن أمطارا غزيرة ستهطل على منطقة {0} خلال الساعات المقبلة مع رياح قوية. "
+    "ودعت السلطات السكان إلى الابتعاد عن مجاري الأودية وعدم الالتفات إلى الشائعات واتباع تعليمات "
+    "الدفاع المدني. وأغلقت المدارس أبوابها وانتشرت فرق الإنقاذ في القرى المجاورة."
+)
+HINDI_RAIN = (
+    "मौसम विभाग ने {0} के लिए भारी बारिश की चेतावनी जारी की है। कई इलाकों में तेज हवाओं के साथ बारिश हो सकती "
+    "है। प्रशासन ने लोगों से नदी के किनारे न जाने की अपील की है। स्कूलों में अवकाश घोषित किया गया है और राहत दल "
+    "तैनात किए गए हैं। मछुआरों को समुद्र में न जाने की सलाह दी गई है।"
+)
+
+
+@pytest.mark.parametrize(
+    "text, one, other",
+    [(ARABIC_RAIN, "طنجة", "أكادير"), (HINDI_RAIN, "केरल", "गुजरात")],
+    ids=["ar", "hi"],
+)
+def test_one_word_may_be_the_place_where_no_capital_marks_it(embed, text, one, other):
+    assert verdicts(embed, text.format(one), text.format(other)).kind == "none"
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [("Twelve", "Fifteen"), ("On Monday 12", "On Friday 15"), ("In Ellbrook 12", "In Ellbrook 15")],
+)
+def test_facts_in_the_first_words_of_a_long_text_count(embed, story, one, other):
+    text = " of the members voted on Tuesday to build the bypass. " + 3 * f"{story} "
+    assert len(text.split()) > 200
+    assert verdicts(embed, one + text, other + text).kind == "none"

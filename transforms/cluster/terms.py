@@ -32,7 +32,7 @@ _NAME_SPAN = re.compile(
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\n”\"“‘(\[–—-]\s*)$")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\"”’]?\s+(?=\S)")
-_LEAST_NAME = 3  # characters
+_LEAST_NAME = 3  # characters; two when one of them is a digit: G7, A9
 
 Vector = dict[str, float]  # term → weight, unit length
 
@@ -73,9 +73,14 @@ def name_spans(text: str) -> list[str]:
         if opens:
             first, _, rest = span.partition(" ")
             span = span if rest and first.lower() not in _OPENERS else rest
-        if len(span) >= _LEAST_NAME:
+        if _names_something(span):
             found.append(span)
     return found
+
+
+def _names_something(name: str) -> bool:
+    coded = not name.isdecimal() and any(letter.isdecimal() for letter in name)
+    return len(name) >= _LEAST_NAME - coded
 
 
 # Words that often open a sentence before a name ("The Senate", "In Paris").
@@ -99,7 +104,7 @@ def extract_terms(article: Article) -> Terms:
         stem(word)
         for span in spans
         for word in words(span)
-        if len(word) >= _LEAST_NAME and word not in COUNTING
+        if _names_something(word) and word not in COUNTING
     )
     if not capitals:  # what the title is about is as near as one gets
         said = set(body_words) or set(title_words)

@@ -17,6 +17,7 @@ from transforms.dedupe.tokens import (
     CLASS_MASK,
     NAME,
     NUMBER,
+    OPPOSED,
     ORDINARY,
     SIGN,
     Tokens,
@@ -28,7 +29,8 @@ _WIDTH = 3  # words of a tie
 _LONGEST_GAP = 120  # words between two ties that still belong together
 _LONGEST_END = 15  # words before the first tie and after the last one
 _LONGEST_CLUTTER = 60  # words of a site before a copy; an own text with a quotation is longer
-_SHORT = 200  # words: the ends of a longer text are the site's, with its name and date
+_SHORT = 200  # words: a longer text that opens or ends otherwise
+_SHORTEST_END = 3  # by more words than these has a site's line there, with its name and date
 _PARALLEL_GAP = 30  # words of a gap that count as lying in parallel
 _LEAST_REPLACED = 6  # ordinary words of a gap that make it a passage of its own
 _MOST_DROPPED = 3  # words counted of what one side of a gap has more
@@ -37,15 +39,17 @@ _AROUND = 9  # neighbouring ties, of which most must be shifted alike
 _LARGEST_SHIFT = 25  # words
 
 Places = NDArray[np.int64]
+ByClass = tuple[int, int, int, int]  # ordinary words, numbers, names, words with an opposite
 
 
 @dataclass(frozen=True)
 class Alignment:
     """What became of the words of two texts that share word 3-grams."""
 
-    exchanged: tuple[int, int, int]  # ordinary words, numbers, names replaced by their like,
-    with_passages: tuple[int, int, int]  # the same with those of passages that gave way to others
-    compared: tuple[int, int, int]  # words of each class that stand opposite something
+    exchanged: ByClass  # words replaced by their like,
+    with_passages: ByClass  # the same with those of passages that gave way to others
+    compared: ByClass  # words that stand opposite something
+    swapped: int  # ordinary words replaced between two places where the texts agree
     parallel_new: float  # share of the new text in parallel with the old one, in [0, 1]
     parallel_old: float
     starts_alike: bool  # the new text opens as the old one, but for clutter
@@ -60,25 +64,26 @@ def align(new: Tokens, old: Tokens) -> Alignment:
     kept_old = _covered(np.flatnonzero(np.isin(grams_old, grams_new)), len(old))
     at_new, at_old = _ties(grams_new, grams_old)
     tied_new, tied_old = _covered(at_new, len(new)), _covered(at_old, len(old))
-    exchanged, with_passages = [0, 0, 0], [0, 0, 0]
-    compared = _by_class(new[tied_new])
+    exchanged, with_passages = _NONE, _NONE
+    compared, swapped = _by_class(new[tied_new]), 0
     in_parallel = [int(np.count_nonzero(tied_new)), int(np.count_nonzero(tied_old))]
     for gap_new, gap_old in _gaps(at_new, at_old, len(new), len(old)):
         a, b = new[gap_new], old[gap_old]
         if max(len(a), len(b)) <= _PARALLEL_GAP:
             in_parallel[0] += len(a)
             in_parallel[1] += len(b)
-        for kind, count in enumerate(_by_class(a)):
-            compared[kind] += count
-        changes = _exchanges(a, b, ~kept_new[gap_new], ~kept_old[gap_old])
-        for kind, count in enumerate(changes):
-            with_passages[kind] += count
-        for kind, count in enumerate(_unless_replaced(*changes)):
-            exchanged[kind] += count
+        compared = _sum(compared, _by_class(a))
+        changes, dropped = _exchanges(a, b, ~kept_new[gap_new], ~kept_old[gap_old])
+        if gap_new.start and gap_new.stop < len(new):
+            swapped += changes[ORDINARY]
+        changes = _sum(changes, (dropped, 0, 0, 0))
+        with_passages = _sum(with_passages, changes)
+        exchanged = _sum(exchanged, _unless_replaced(changes))
     return Alignment(
-        exchanged=(exchanged[0], exchanged[1], exchanged[2]),
-        with_passages=(with_passages[0], with_passages[1], with_passages[2]),
-        compared=(compared[0], compared[1], compared[2]),
+        exchanged=exchanged,
+        with_passages=with_passages,
+        compared=compared,
+        swapped=swapped,
         parallel_new=min(1.0, in_parallel[0] / len(new)),
         parallel_old=min(1.0, in_parallel[1] / len(old)),
         starts_alike=_starts_alike(at_new, at_old),
@@ -91,7 +96,12 @@ def _starts_alike(at_new: Places, at_old: Places) -> bool:
     return int(at_old.min()) <= _LONGEST_END and int(at_new[0]) <= _LONGEST_CLUTTER
 
 
-_NOTHING = Alignment((0, 0, 0), (0, 0, 0), (0, 0, 0), 0.0, 0.0, False)
+_NONE: ByClass = (0, 0, 0, 0)
+_NOTHING = Alignment(_NONE, _NONE, _NONE, 0, 0.0, 0.0, False)
+
+
+def _sum(a: ByClass, b: ByClass) -> ByClass:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]
 
 
 def _ties(new: Hashes, old: Hashes) -> tuple[Places, Places]:
@@ -135,7 +145,8 @@ def _gaps(at_new: Places, at_old: Places, new: int, old: int) -> list[tuple[slic
     if not len(at_new):
         return []
     found = []
-    if max(at_new[0], at_old[0]) <= _LONGEST_END:
+    longest = _LONGEST_END if max(new, old) <= _SHORT else _SHORTEST_END
+    if max(at_new[0], at_old[0]) <= longest:
         found.append((slice(0, int(at_new[0])), slice(0, int(at_old[0]))))
     step_new, step_old = np.diff(at_new), np.diff(at_old)
     near = (step_old > 0) & (step_new <= _LONGEST_GAP) & (step_old <= _LONGEST_GAP)
@@ -147,49 +158,39 @@ def _gaps(at_new: Places, at_old: Places, new: int, old: int) -> list[tuple[slic
             )
         )
     end_new, end_old = int(at_new[-1]) + _WIDTH, int(at_old[-1]) + _WIDTH
-    if max(new - end_new, old - end_old) <= _LONGEST_END:
+    if max(new - end_new, old - end_old) <= longest:
         found.append((slice(end_new, new), slice(end_old, old)))
-    if max(new, old) <= _SHORT:
-        return found
-    return [gap for gap in found if not _at_end(gap[0], new) and not _at_end(gap[1], old)]
-
-
-def _at_end(gap: slice, size: int) -> bool:
-    start, stop = int(gap.start), int(gap.stop)
-    return start < _LONGEST_END or stop > size - _LONGEST_END
+    return found
 
 
 def _exchanges(
     a: Tokens, b: Tokens, changed_a: NDArray[np.bool_], changed_b: NDArray[np.bool_]
-) -> tuple[int, int, int]:
+) -> tuple[ByClass, int]:
     """Count the words of each class that stand opposite another one of their class.
 
-    What was only added or dropped is no exchange; a few ordinary words of it show that the text
-    was edited, but a dropped passage is no more than that.
+    What was only added or dropped is no exchange; a few ordinary words of it, counted apart, show
+    that the text was edited, but a dropped passage is no more than that.
     """
     if len(a) == len(b):
         differ = ((a ^ b) > CLASS_MASK) & changed_a & changed_b
         kinds, others = classes(a[differ]), classes(b[differ])
-        alike = kinds[kinds == others]
-        numbers = int(np.count_nonzero(alike == NUMBER))
-        names = int(np.count_nonzero(alike == NAME))
+        _, *facts = _counts(kinds[kinds == others])
         signs = int(np.count_nonzero(kinds == SIGN))
-        return len(kinds) - numbers - names - signs + _words(signs), numbers, names
+        ordinary = len(kinds) - sum(facts) - signs + _words(signs)
+        return (ordinary, facts[0], facts[1], facts[2]), 0
     a, b = a[changed_a], b[changed_b]
     by_a, by_b = _by_class(_lacking(a, b)), _by_class(_lacking(b, a))
+    ordinary, numbers, names, opposed = map(min, by_a, by_b)
     dropped = min(_MOST_DROPPED, abs(by_a[ORDINARY] - by_b[ORDINARY]))
-    return (
-        min(by_a[ORDINARY], by_b[ORDINARY]) + dropped,
-        min(by_a[NUMBER], by_b[NUMBER]),
-        min(by_a[NAME], by_b[NAME]),
-    )
+    return (ordinary, numbers, names, opposed), dropped
 
 
-def _unless_replaced(ordinary: int, numbers: int, names: int) -> tuple[int, int, int]:
+def _unless_replaced(changes: ByClass) -> ByClass:
     """Count no facts where a passage gave way to another one, such as one site's teasers."""
-    if ordinary >= _LEAST_REPLACED and ordinary > numbers + names:
-        return ordinary, 0, 0
-    return ordinary, numbers, names
+    ordinary, *facts = changes
+    if ordinary >= _LEAST_REPLACED and ordinary > sum(facts):
+        return ordinary, 0, 0, 0
+    return changes
 
 
 def _lacking(a: Tokens, b: Tokens) -> Tokens:
@@ -203,10 +204,15 @@ def _lacking(a: Tokens, b: Tokens) -> Tokens:
     return a[found]
 
 
-def _by_class(tokens: Tokens) -> list[int]:
-    """Count ordinary words, numbers and names."""
-    counted: list[int] = np.bincount(classes(tokens), minlength=4).tolist()
-    return [counted[ORDINARY] + _words(counted[SIGN]), counted[NUMBER], counted[NAME]]
+def _by_class(tokens: Tokens) -> ByClass:
+    kinds = classes(tokens)
+    ordinary, numbers, names, opposed = _counts(kinds)
+    return ordinary + _words(int(np.count_nonzero(kinds == SIGN))), numbers, names, opposed
+
+
+def _counts(kinds: NDArray[np.uint8]) -> ByClass:
+    counted: list[int] = np.bincount(kinds, minlength=SIGN + 1).tolist()
+    return counted[ORDINARY], counted[NUMBER], counted[NAME], counted[OPPOSED]
 
 
 def _words(signs: int) -> int:

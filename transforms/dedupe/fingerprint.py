@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from schemas import EmbeddedArticle
 from transforms._shared.shards import seconds
 from transforms.dedupe.sketch import Sketch, sketch
-from transforms.dedupe.tokens import Tokens, read_tokens
+from transforms.dedupe.tokens import CLASS_BITS, Tokens, read_tokens
 
 MOST_TOKENS = 4096  # kept in order, to lay two texts side by side; one news text in 100 is longer
 _LEAST_QUOTED_WORDS = 60  # a shorter comment section cannot re-post an article
@@ -35,10 +35,11 @@ def fingerprint(embedded: EmbeddedArticle) -> Fingerprint:
     """Reduce an article to what copies are recognised by."""
     article = embedded.article
     tokens = read_tokens(article.body or article.title)
+    words = (tokens >> np.uint32(CLASS_BITS)).tobytes()
     return Fingerprint(
         article_id=article.article_id,
         at=seconds(article.event_time) if article.time_known else None,
-        text_hash=hashlib.blake2b((tokens >> np.uint32(2)).tobytes(), digest_size=16).digest(),
+        text_hash=hashlib.blake2b(words, digest_size=16).digest(),
         word_count=len(tokens),
         headline_only=not article.body,
         tokens=tokens[:MOST_TOKENS].copy(),

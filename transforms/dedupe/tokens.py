@@ -1,7 +1,8 @@
 """Texts as sequences of hashed words that know which of them state a fact.
 
-A fact is a number (also spelled out, a weekday or a month) or a name. Two reports made of one
-template differ in those and in little else, so copies are told from look-alikes by them.
+A fact is a number (also spelled out, a weekday or a month), a name, or a word with an opposite.
+Two reports made of one template differ in those and in little else, so copies are told from
+look-alikes by them.
 """
 
 import re
@@ -13,16 +14,38 @@ from numpy.typing import NDArray
 
 from transforms._shared.words import COUNTING, LETTER, SIGNS, Hashes, word_hash
 
-ORDINARY, NUMBER, NAME, SIGN = 0, 1, 2, 3
-_ENDER = 3  # of a sentence; only while a text is read, when no sign is told from a word yet
-CLASS_BITS = 2
-CLASS_MASK = np.uint32(3)
+ORDINARY, NUMBER, NAME, OPPOSED, SIGN = range(5)
+_ENDER = 7  # of a sentence; only while a text is read
+CLASS_BITS = 3
+CLASS_MASK = np.uint32(7)
 _MOST_CAPITALISED = 0.8  # of the words: beyond it capitals do not mark names
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _WIDTH = 3  # words in a gram
 
-Tokens = NDArray[np.uint32]  # 30 bits of hash, 2 bits of class
+# Directions, outcomes, people and times of day: exchanged for their like, they tell of another
+# thing in the same words.
+_OPPOSED = frozenset(
+    """
+    north south east west northern southern eastern western northeast northwest southeast southwest
+    left right up down rise rises rose rising fall falls fell falling gain gains gained lose loses
+    lost win wins won higher lower more fewer increase increased decrease decreased approve
+    approves approved reject rejects rejected accept accepts accepted refuse refuses refused adopt
+    adopted upheld overturned guilty innocent convicted acquitted open opens opened close closes
+    closed man men woman women boy boys girl girls husband wife son daughter father mother brother
+    sister morning afternoon evening night noon midnight today yesterday tomorrow tonight
+    yellow amber orange red green
+    nord süd norden süden osten westen nördlich südlich östlich westlich nördlichen südlichen
+    östlichen westlichen links rechts steigt fällt steigen fallen gestiegen gefallen gewinnt
+    verliert gewonnen verloren angenommen abgelehnt schuldig freigesprochen mann männer frau frauen
+    junge mädchen vormittag nachmittag abend nacht heute gestern morgen
+    sud ouest hausse baisse homme femme hommes femmes matin soir hier demain aujourd'hui
+    norte sur oeste sube baja aprobó rechazó hombre mujer hombres mujeres hoy ayer mañana noche
+    ovest uomo donna oggi ieri domani
+    """.split()
+)
+
+Tokens = NDArray[np.uint32]  # 29 bits of hash, 3 bits of class
 
 _ABBREVIATED = "".join(
     rf"(?<!\b{short})"
@@ -49,11 +72,15 @@ def read_tokens(text: str) -> Tokens:
     pattern = _TOKEN_WITH_SIGNS if _SIGN.search(plain) else _TOKEN
     found = pattern.findall(plain)
     read = np.fromiter(map(_token, found), np.uint64, len(found))
-    kind = (read & np.uint64(3)).astype(np.uint8)
+    kind = (read & np.uint64(CLASS_MASK)).astype(np.uint8)
     kept = kind != _ENDER
     opens = np.ones(len(read), bool)
     opens[1:] = ~kept[:-1]
-    kind, hashed, opens = kind[kept], (read[kept] >> np.uint64(34)).astype(np.uint32), opens[kept]
+    kind, hashed, opens = (
+        kind[kept],
+        (read[kept] >> np.uint64(32 + CLASS_BITS)).astype(np.uint32),
+        opens[kept],
+    )
     if pattern is _TOKEN_WITH_SIGNS:
         signs = np.fromiter((bool(_SIGN.match(word)) for word in found), bool, len(found))[kept]
         kind[signs & (kind == ORDINARY)] = SIGN
@@ -80,13 +107,15 @@ def _token(written: str) -> int:
             word = ordinal[1]
     elif word in COUNTING or word in _SIGN_NUMERALS:
         kind = NUMBER
+    elif word in _OPPOSED:
+        kind = OPPOSED
     elif written[0].isupper():
         kind = NAME
-    return word_hash(word) & ~3 | kind
+    return word_hash(word) & ~int(CLASS_MASK) | kind
 
 
 def classes(tokens: Tokens) -> NDArray[np.uint8]:
-    """Say of each word whether it is ORDINARY, a NUMBER, a NAME or a SIGN."""
+    """Say of each word whether it is ORDINARY, a NUMBER, a NAME, OPPOSED or a SIGN."""
     return (tokens & CLASS_MASK).astype(np.uint8)
 
 
