@@ -76,6 +76,7 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
         return _show_steps(pipeline)
     check_output(settings.output, _digest(settings, model), settings.overwrite)
     say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
+    _warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counters = run(pipeline)
     counts = counts_of(counters)
@@ -83,6 +84,7 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     summary = {
         "arguments_digest": _digest(settings, model),
         "options": _options(settings),
+        "engine": {"runner": settings.runner, "partitions": settings.partitions},
         "versions": _versions(model),
         "counts": counts,
         "timings": {
@@ -98,11 +100,27 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
 
         page = write_report(settings.output)
         show_events(settings.output, settings.limit)
-        print(f"page: {page}")
+        print(f"Page: {page}")
     print(summary_line(counts, seconds))
     if not sums_hold(counts):
         return fail("the counts do not add up: a bug; please report it with run.json", FAILED)
     return DONE
+
+
+def _warn(settings: Settings, model: "ModelFiles") -> None:
+    """Say what the model cannot do that was asked for."""
+    from transforms.embed.model import DEFAULT_MODEL
+
+    if model.most_tokens and settings.max_tokens > model.most_tokens:
+        say(
+            f"--max_tokens {settings.max_tokens}: {model.name} reads no more than "
+            f"{model.most_tokens}, which is taken"
+        )
+    if settings.cross_language and settings.model == DEFAULT_MODEL:
+        say(
+            "--cross_language: the default model knows English only, so few events will cross "
+            "languages; name a multilingual one with --model"
+        )
 
 
 def _options(settings: Settings) -> dict[str, Any]:

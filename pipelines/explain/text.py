@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
+from pipelines.explain.channels import meaning
 from pipelines.explain.layout import (
     ABSENT,
     WIDTH,
@@ -150,13 +151,18 @@ def _channels(decision: Decision) -> Iterator[str]:
     names = [clean_line(one.name, 40) for one in readings]
     width = max(7, *map(cell_len, names))
     yield ""
-    yield f"  {fit('channel', width)}{'best':>10}{'second':>10}{'difference':>13}"
+    yield f"  {fit('channel', width)}{'best':>10}{'second':>10}{'difference':>13}   measures"
     for name, one in zip(names, readings):
         second, difference = ABSENT, ABSENT
         if decision.second is not None:
             second, difference = number(one.second), signed(one.best - one.second)
-        yield f"  {fit(name, width)}{number(one.best):>10}{second:>10}{difference:>13}"
-    yield "  Each channel has its own scale: a larger difference need not have weighed more."
+        numbers = f"{number(one.best):>10}{second:>10}{difference:>13}"
+        yield f"  {fit(name, width)}{numbers}   {cut(meaning(one.name), 43)}".rstrip()
+    yield from fold(
+        "  Each is the greatest value over the members compared, unless it is a mean. It has its "
+        "own scale: a larger difference need not have weighed more.",
+        "  ",
+    )
 
 
 def _members(members: tuple[Member, ...]) -> Iterator[str]:

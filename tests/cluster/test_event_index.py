@@ -28,7 +28,7 @@ def test_evidence_names_channels_and_margin(new_index, compared):
     evidence = index.assign(compared("b", {"a": 0.9, "z": 0.3})).evidence
     assert f"joins {event_id('a')}" in evidence
     assert "names_best" in evidence
-    assert "margin 0.60" in evidence
+    assert "margin 1.00" in evidence
 
 
 def test_a_probability_near_the_threshold_marks_article_and_event(new_index, compared):

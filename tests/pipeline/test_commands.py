@@ -124,6 +124,18 @@ def test_bad_number_is_named_with_its_flag(flag, value, refused, story):
     assert re.search(rf"argument {flag}: .*is not a (whole )?number (above 0|between)", said)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--max_tokens", "1000"], "--max_tokens 1000: sentence-transformers/all-MiniLM-L6-v2 rea"),
+        (["--cross_language"], "--cross_language: the default model knows English only"),
+    ],
+)
+def test_what_the_model_cannot_do_is_said(arguments, words, command, story):
+    code, _, said = command("--input", story, "--output", "o", *arguments)
+    assert (code, words in said) == (0, True), said
+
+
 def test_output_that_is_a_file_is_refused(refused, story):
     assert f"{story} is not a folder: choose another output" in refused(
         1, "--input", story, "--output", story

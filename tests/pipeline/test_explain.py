@@ -14,6 +14,7 @@ import pytest
 from rich.cells import cell_len
 
 from pipelines.explain.__main__ import main
+from pipelines.explain.channels import meaning
 from pipelines.report import load_view
 from schemas import (
     Article,
@@ -28,6 +29,7 @@ from schemas import (
 )
 from schemas.ids import article_id, event_id
 from schemas.tables import EVENT_ARTICLES
+from transforms.cluster.judgement import SHOWN
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rows import ROW_SOURCES
 
@@ -206,9 +208,8 @@ def old(folder):
 def table_of(printed):
     lines = printed.splitlines()
     start = next(n for n, line in enumerate(lines) if line.split()[:1] == ["channel"])
-    end = lines.index("", start)
-    assert lines[end - 1].startswith("  Each channel has its own scale")
-    return [line.split() for line in lines[start + 1 : end - 1]]
+    end = next(n for n, line in enumerate(lines) if line.startswith("  Each is the greatest"))
+    return [line.split()[:4] for line in lines[start + 1 : end]]
 
 
 def test_article_says_what_it_is_and_where(explain):
@@ -234,6 +235,12 @@ def test_channels_are_sorted_by_difference(explain):
         ["dense_best", "0.500", "0.250", "+0.250"],
         ["numbers_best", "0.250", "0.500", "-0.250"],
     ]
+
+
+def test_every_channel_says_what_it_measures(explain):
+    assert all(meaning(name) for name in SHOWN)
+    assert (meaning("of_another_version"), meaning("bogus_best")) == ("", "")
+    assert "   cosine: names\n" in explain(article_of("mill"))
 
 
 def test_seed_says_how_far_the_nearest_event_was(explain):

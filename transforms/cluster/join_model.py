@@ -68,7 +68,6 @@ class Decision:
 
     best: int  # row of the candidates
     probability: float  # that the article belongs to it, [0, 1]
-    margin: float  # rank score over the second-best candidate's; infinity when alone
     second: int | None  # row of the runner-up
 
 
@@ -120,10 +119,8 @@ class JoinModel:
         scores = candidates @ self.rank + self.rank_bias
         order = np.argsort(-scores, kind="stable")
         row = context_row(candidates, scores, order, self.stranger, self.stranger_score)
-        alone = len(order) < 2
-        margin = math.inf if alone else float(scores[order[0]] - scores[order[1]])
-        second = None if alone else int(order[1])
-        return Decision(int(order[0]), sigmoid(self._logit(row, vector)), margin, second)
+        second = int(order[1]) if len(order) > 1 else None
+        return Decision(int(order[0]), sigmoid(self._logit(row, vector)), second)
 
     def _logit(self, row: Features, vector: NDArray[np.float32]) -> float:
         if self.gate is None or row[_UNDATED]:

@@ -1,6 +1,5 @@
 """What the join model said about one article, with what it rested on, for people to follow."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from transforms.cluster.join_model import FEATURES, Decision, JoinModel
 from transforms.cluster.likeness import LIKENESS, Member
 
 # What explain shows of a decision.
-_SHOWN = (
+SHOWN = (
     *(f"{name}_best" for name in LIKENESS),
     "dense_mean", "full_mean", "names_mean", "dense_centroid",
     "near_newest", "near_oldest", "gap_unknown", "log_gap", "log_size",
@@ -70,21 +69,20 @@ class Judgement:
             rows[self.candidates.events.index(self.second)] if self.second else np.zeros(len(best))
         )
         return tuple(
-            ChannelReading(name, float(best[_AT[name]]), float(second[_AT[name]]))
-            for name in _SHOWN
+            ChannelReading(name, float(best[_AT[name]]), float(second[_AT[name]])) for name in SHOWN
         )
 
     def _evidence(self) -> str:
         """Write what the decision rested on, for people."""
         row = self.candidates.features[self.decision.best]
         channels = ", ".join(f"{name} {row[_AT[name]]:.2f}" for name in _BRIEFLY)
-        alone = math.isinf(self.decision.margin)
-        margin = "no other candidate" if alone else f"{self.decision.margin:.2f}"
+        lead = self.probability - self.second_probability
+        margin = f"margin {lead:.2f}" if self.second else "no other candidate"
         side = "joins" if self.joins else "stays apart from"
         guard = f"{self.guard}, whatever the " if self.guard else ""
         return (
             f"{side} {self.best}: {guard}probability {self.probability:.2f} "
-            f"(needs {self.threshold:.2f}); {channels}; margin {margin}"
+            f"(needs {self.threshold:.2f}); {channels}; {margin}"
         )
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -49,6 +50,7 @@ class ModelFiles:
     folder: Path
     weights_sha256: str  # hex, of the largest weights file
     dim: int  # of the vectors
+    most_tokens: int | None = None  # word pieces it reads of a text; None when it does not say
 
     @property
     def model_id(self) -> str:
@@ -82,7 +84,14 @@ def resolve_model(name: str, download: Callable[[str], Path] | None = None) -> M
     else:
         raise ModelNotFoundError(f"model {name} does not exist; give a folder or a hub name")
     _require_tokenizer(name, folder)
-    return ModelFiles(name, folder, _sha256(_weights(name, folder)), _dimension(name, folder))
+    checksum, dim = _sha256(_weights(name, folder)), _dimension(name, folder)
+    return ModelFiles(name, folder, checksum, dim, _most_tokens(folder))
+
+
+def _most_tokens(folder: Path) -> int | None:
+    config = _json(folder / "sentence_bert_config.json")
+    most = config.get("max_seq_length") if isinstance(config, dict) else None
+    return most if isinstance(most, int) and most > 0 else None
 
 
 def _path(name: str) -> Path:
@@ -117,7 +126,7 @@ def _fetch(name: str, download: Callable[[str], Path]) -> Path:
     try:
         return download(name)
     except Exception as error:  # the hub client raises its own, httpx's and the system's
-        cause = " ".join(str(error).split())[:200] or type(error).__name__
+        cause = shorten(str(error), 300, placeholder=" …") or type(error).__name__
         raise ModelNotFoundError(
             f"model {name} is no folder here and could not be had from the hub ({cause}); "
             "give the path of a downloaded copy"
