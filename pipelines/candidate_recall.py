@@ -49,4 +49,4 @@ def _candidates(assignment: Assignment) -> list[str]:
         return [compared.embedded.article.article_id]
     if assignment.role == "duplicate":
         return [compared.verdict.of]
-    return [neighbour.article_id for neighbour in compared.neighbours]
+    return [*(neighbour.article_id for neighbour in compared.neighbours), *compared.further.split()]

@@ -30,3 +30,5 @@ class ComparedArticle:
     embedded: EmbeddedArticle
     verdict: DuplicateVerdict
     neighbours: tuple[Neighbour, ...]  # best first
+    further: str = ""  # article ids of less near ones, nearest first, with spaces: they propose
+    # their events where none of the neighbours does

@@ -55,15 +55,16 @@ def new_index(by_cosine):
 
 @pytest.fixture
 def compared(make_embedded):
-    """``compared(id, near={other: cosine}, copy_of="", **article_changes)``."""
+    """``compared(id, near={other: cosine}, copy_of="", further="", **article_changes)``."""
 
-    def make(article_id, near=None, copy_of="", **changes):
+    def make(article_id, near=None, copy_of="", further="", **changes):
         neighbours = tuple(
             Neighbour(other, cosine, cosine, "vector") for other, cosine in (near or {}).items()
         )
         verdict = DuplicateVerdict("none", "", 0.0, "")
         if copy_of:
             verdict = DuplicateVerdict("near_verbatim", copy_of, 0.9, "0.9 of its 3-grams")
-        return ComparedArticle(make_embedded(article_id=article_id, **changes), verdict, neighbours)
+        embedded = make_embedded(article_id=article_id, **changes)
+        return ComparedArticle(embedded, verdict, neighbours, further)
 
     return make

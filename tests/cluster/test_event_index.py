@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from schemas.ids import event_id
+from transforms.cluster.join_model import FEATURES
 
 
 def test_an_article_without_neighbours_opens_an_event(new_index, compared):
@@ -19,6 +20,24 @@ def test_a_near_article_joins_and_a_far_one_opens_its_own(new_index, compared):
     assert (joined.event_id, joined.role) == (event_id("a"), "member")
     assert apart.event_id == event_id("c")
     assert "stays apart from" in apart.evidence
+
+
+def test_an_article_further_off_proposes_its_event(new_index, compared, make_model):
+    index = new_index(make_model("dense_best"))
+    index.assign(compared("a"))
+    found = index.assign(compared("b", further="gone a"))
+    assert (found.event_id, found.role) == (event_id("a"), "member")
+
+
+def test_articles_further_off_add_nothing_to_an_event_that_is_near(new_index, compared):
+    asked = []
+    index = new_index(watch=asked.append)
+    index.assign(compared("a"))
+    index.assign(compared("b", {"a": 0.9}))
+    for name, further in (("c", "b"), ("d", "")):
+        index.assign(compared(name, {"a": 0.1}, further=further))
+    near = [found.features[:, FEATURES.index("log_neighbours")].tolist() for found in asked[-2:]]
+    assert near == [[np.log1p(1)], [np.log1p(1)]]
 
 
 def test_evidence_names_channels_and_margin(new_index, compared):

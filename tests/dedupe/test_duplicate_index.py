@@ -94,3 +94,13 @@ def test_bytes_of_another_version_are_refused():
 def test_a_vector_of_another_length_is_refused(embed, story):
     with pytest.raises(ValueError, match="64 dimensions in an index of 32"):
         DuplicateIndex(32).assign(embed("a", story))
+
+
+def test_beyond_the_neighbours_articles_are_only_named(embed):
+    index = DuplicateIndex(DIM, neighbours=2, further=2)
+    for number in range(6):
+        vector = np.zeros(DIM)
+        vector[:2] = np.cos(number / 5), np.sin(number / 5)
+        found = index.assign(embed(f"n{number}", f"Report {number}", embedding=vector))
+    assert [n.article_id for n in found.neighbours] == ["n4", "n3"]
+    assert found.further == "n2 n1"

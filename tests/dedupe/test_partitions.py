@@ -11,22 +11,23 @@ from transforms._shared.ordering import decision_order, home_partition
 from transforms.dedupe.duplicate_index import CandidateIndex, DuplicateIndex
 from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.probe import Findings, merge, probe, shared_words
+from transforms.dedupe.transform import MERGED, fetched_of_each
 from transforms.dedupe.verdict_book import VerdictBook
 
 DIM = 64
 WINDOW = timedelta(days=7)
-WANTED = 8
-FETCHED = 4 * WANTED
+WANTED, FURTHER = 8, 12
 PARTS = (2, 5, 16)
 
 
 class Parts:
     """What the pipeline does with several partitions, without Beam."""
 
-    def __init__(self, partitions, wanted=WANTED, fetched=FETCHED):
+    def __init__(self, partitions, wanted=WANTED, further=FURTHER):
+        fetched = fetched_of_each(wanted + further, partitions)
         self.searches = [CandidateIndex(DIM, WINDOW, fetched) for _ in range(partitions)]
-        self.book = VerdictBook(WINDOW, wanted)
-        self.fetched = fetched
+        self.book = VerdictBook(WINDOW, wanted, further)
+        self.merged = MERGED + wanted + further
         self.next = 0
 
     def assign(self, embedded):
@@ -34,7 +35,7 @@ class Parts:
         asked = probe(new)
         found = [pickle.loads(pickle.dumps(search.find(asked))) for search in self.searches]
         self.searches[home_partition(new.article_id, len(self.searches))].add(self.next, asked)
-        compared = self.book.settle(self.next, embedded, new, merge(found, self.fetched))
+        compared = self.book.settle(self.next, embedded, new, merge(found, self.merged))
         self.next += 1
         return compared
 
@@ -106,7 +107,7 @@ def stream(embed, make_article):
 @pytest.mark.parametrize("seed", range(4))
 def test_any_number_of_partitions_gives_what_one_index_gives(stream, seed):
     articles = stream(seed)
-    index = DuplicateIndex(DIM, WINDOW, WANTED)
+    index = DuplicateIndex(DIM, WINDOW, WANTED, FURTHER)
     expected = [index.assign(article) for article in articles]
     assert 20 < sum(compared.verdict.kind != "none" for compared in expected) < len(articles) - 20
     for partitions in (1, *PARTS):
@@ -117,7 +118,7 @@ def test_any_number_of_partitions_gives_what_one_index_gives(stream, seed):
 
 def test_late_articles_are_compared_alike(stream):
     articles = random.Random(3).sample(stream(8), 150)
-    index, parts = DuplicateIndex(DIM, WINDOW, WANTED), Parts(5)
+    index, parts = DuplicateIndex(DIM, WINDOW, WANTED, FURTHER), Parts(5)
     for article in articles:
         assert parts.assign(article) == index.assign(article)
 
@@ -127,7 +128,7 @@ def test_a_story_copied_more_often_than_is_fetched_keeps_its_one_original(
     embed, story, other_story, partitions
 ):
     mixed = random.Random(partitions)
-    parts, index = Parts(partitions), DuplicateIndex(DIM, WINDOW, WANTED)
+    parts, index = Parts(partitions), DuplicateIndex(DIM, WINDOW, WANTED, FURTHER)
     second = reworded(story, mixed, 0.08)  # nearer to later copies than the original is
     texts = [story, other_story]
     texts += [f"{reworded(second, mixed, 0.02)} Report {number}." for number in range(150)]
@@ -146,7 +147,7 @@ def test_words_of_more_articles_than_count_as_boilerplate_decide_no_copy(embed, 
     # A partition sees its share of them only, so it may propose what one index passes over.
     mixed = random.Random(5)
     notice = " ".join(f"notice{number}" for number in range(40))
-    index, parts = DuplicateIndex(DIM, WINDOW, WANTED), Parts(5)
+    index, parts = DuplicateIndex(DIM, WINDOW, WANTED, FURTHER), Parts(5)
     for number in range(230):
         own = " ".join(f"own{mixed.randrange(9999)}" for _ in range(60))
         vector = np.random.default_rng(number).normal(size=DIM)

@@ -114,7 +114,7 @@ class EventIndex:
             return settled
         member = measure_article(compared.embedded, self._frequencies)
         novelty = 1.0 - max((n.cosine for n in compared.neighbours), default=0.0)
-        judgements = list(self._judgements(member, compared.neighbours))
+        judgements = list(self._judgements(member, compared))
         if not judgements:
             name = self._open(compared, member, novelty, False)
             return Assignment(compared, name, "seed", 1.0, "no earlier event is near", False)
@@ -137,7 +137,8 @@ class EventIndex:
         if settled is not None:
             return settled
         member = measure_article(compared.embedded, self._frequencies)
-        candidates = self._candidates(member, self._open_neighbours(compared.neighbours))
+        near = self._open_neighbours(compared.neighbours)
+        candidates = self._candidates(member, near, compared.further)
         if self._watch is not None and candidates.events:
             self._watch(candidates)
         if event is None or event not in self._events:
@@ -164,17 +165,17 @@ class EventIndex:
             return self._follow(compared, original, at, "duplicate", score, evidence)
         return None
 
-    def _judgements(self, member: Member, neighbours: tuple[Neighbour, ...]) -> Iterator[Judgement]:
+    def _judgements(self, member: Member, compared: ComparedArticle) -> Iterator[Judgement]:
         """Judge the events in the article's language, then, if asked for, those in others."""
-        near = self._open_neighbours(neighbours)
-        candidates = self._candidates(member, near)
+        near = self._open_neighbours(compared.neighbours)
+        candidates = self._candidates(member, near, compared.further)
         if candidates.events:
             found = self._judge(candidates, member, self._model_for(member))
             yield replace(found, guard=self._guard(found, member))
         if self._cross_model is not None:
             met = set(candidates.events)
             others = [n for n in near if self._event_of[n.article_id] not in met]
-            candidates = self._candidates(member, others, any_language=True)
+            candidates = self._candidates(member, others, "", any_language=True)
             if candidates.events:
                 yield self._judge(candidates, member, self._cross_model)
 
@@ -193,14 +194,20 @@ class EventIndex:
         return not self._clock.outside(self._events[event].newest)
 
     def _candidates(
-        self, member: Member, neighbours: list[Neighbour], any_language: bool = False
+        self, member: Member, neighbours: list[Neighbour], further: str, any_language: bool = False
     ) -> Candidates:
-        """Collect the events of the neighbours and measure each against the article."""
+        """Collect the events of the neighbours, then others further off, and measure each."""
         grouped: dict[str, list[Member]] = {}
         for n in neighbours:
             old = self._members[n.article_id]
             if any_language or _may_meet(member, old):
                 grouped.setdefault(self._event_of[n.article_id], []).append(old)
+        for name in further.split():
+            event = self._event_of.get(name)
+            if event is None or event in grouped or name not in self._members:
+                continue
+            if self._is_open(event) and (any_language or _may_meet(member, self._members[name])):
+                grouped[event] = [self._members[name]]
         events = [(self._events[name], nearest) for name, nearest in grouped.items()]
         return measure_candidates(member, events, {n.article_id: n.containment for n in neighbours})
 

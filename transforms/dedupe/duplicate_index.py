@@ -23,7 +23,7 @@ from transforms.dedupe.probe import (
     quoted_share,
 )
 from transforms.dedupe.vectors import VectorShard
-from transforms.dedupe.verdict_book import VerdictBook
+from transforms.dedupe.verdict_book import FURTHER, NEIGHBOURS, VerdictBook
 
 _FORMAT = b"\x03"
 _COMMON = 200  # a hash in more articles than this is boilerplate and proposes nobody
@@ -55,7 +55,7 @@ class CandidateIndex:
         self,
         dim: int,
         window: timedelta = WINDOW,
-        fetched: int = 40,  # most articles found by each search
+        fetched: int = NEIGHBOURS + FURTHER + _SPARE,  # most articles found by each search
         max_undated: int = 50_000,
     ) -> None:
         self.dim = dim
@@ -173,11 +173,13 @@ class DuplicateIndex:
         self,
         dim: int,
         window: timedelta = WINDOW,
-        neighbours: int = 32,
+        neighbours: int = NEIGHBOURS,
+        further: int = FURTHER,
         max_undated: int = 50_000,
     ) -> None:
-        self._candidates = CandidateIndex(dim, window, neighbours + _SPARE, max_undated)
-        self._book = VerdictBook(window, neighbours, max_undated)
+        fetched = neighbours + further + _SPARE
+        self._candidates = CandidateIndex(dim, window, fetched, max_undated)
+        self._book = VerdictBook(window, neighbours, further, max_undated)
         self._next = 0  # number of the next article
 
     def __len__(self) -> int:
@@ -187,8 +189,8 @@ class DuplicateIndex:
         """Compare an article with the window, then add it unless it is a copy.
 
         Returns:
-            The article with its verdict and its neighbours, best cosine first; ties keep the
-            older article.
+            The article with its verdict, its neighbours, best cosine first, and those further
+            off; ties keep the older article.
 
         Raises:
             ValueError: the vector's dimension is not the index's.

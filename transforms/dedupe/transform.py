@@ -14,10 +14,11 @@ from transforms._shared.shards import WINDOW_DAYS
 from transforms.dedupe.duplicate_index import CandidateIndex, DuplicateIndex
 from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.probe import merge, probe
-from transforms.dedupe.verdict_book import VerdictBook
+from transforms.dedupe.verdict_book import FURTHER, NEIGHBOURS, VerdictBook
 
-_FETCHED = 4  # times as many as are wanted: a partition does not know which articles are copies,
-_MERGED = 16  # and neither does the merge of what all partitions found
+_FETCHED = 96  # more than are wanted: a partition does not know which articles are copies,
+MERGED = 480  # and neither does the merge of what all partitions found
+_UNEVEN = 3  # times its even share that one partition may hold of the nearest
 
 
 @dataclass
@@ -35,26 +36,28 @@ class CompareArticles(beam.PTransform):
 
     dim: int  # of the embedding
     window_days: float = WINDOW_DAYS
-    neighbours: int = 32  # handed on for clustering
+    neighbours: int = NEIGHBOURS  # handed on for clustering,
+    further: int = FURTHER  # and those of which only the names are
     partitions: int = 1
 
     def expand(
         self, articles: beam.PCollection[EmbeddedArticle]
     ) -> beam.PCollection[ComparedArticle]:
-        window = timedelta(days=self.window_days)
+        window, wanted = timedelta(days=self.window_days), (self.neighbours, self.further)
         if self.partitions > 1:
             return self._in_parts(articles, window)
         return (
             articles
             | "KeyByPartition" >> beam.Map(_by_partition)
             | "GroupPartition" >> beam.GroupByKey()
-            | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, self.neighbours)
+            | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, *wanted)
         )
 
     def _in_parts(
         self, articles: beam.PCollection[EmbeddedArticle], window: timedelta
     ) -> beam.PCollection[ComparedArticle]:
-        fetched = _FETCHED * self.neighbours
+        nearest = self.neighbours + self.further
+        fetched = fetched_of_each(nearest, self.partitions)
         read = articles | "Fingerprint" >> beam.Map(_fingerprinted)
         found = (
             read
@@ -65,10 +68,19 @@ class CompareArticles(beam.PTransform):
         return (
             {"article": read, "found": found}
             | "GroupArticle" >> beam.CoGroupByKey()
-            | "Merge" >> beam.FlatMap(_merged, _MERGED * self.neighbours)
+            | "Merge" >> beam.FlatMap(_merged, MERGED + nearest)
             | "GroupFindings" >> beam.GroupByKey()
-            | "Settle" >> beam.FlatMap(_settle_in_order, window, self.neighbours)
+            | "Settle" >> beam.FlatMap(_settle_in_order, window, self.neighbours, self.further)
         )
+
+
+def fetched_of_each(nearest: int, partitions: int) -> int:
+    """Say how many articles each of several partitions is asked for.
+
+    Articles are spread by a hash of their id, so no partition holds much more than its share.
+    """
+    share = -(-_UNEVEN * nearest // partitions)
+    return _FETCHED + min(nearest, share)
 
 
 def _by_partition(embedded: EmbeddedArticle) -> tuple[str, EmbeddedArticle]:
@@ -76,9 +88,13 @@ def _by_partition(embedded: EmbeddedArticle) -> tuple[str, EmbeddedArticle]:
 
 
 def _compare_in_order(
-    partition: tuple[str, Iterable[EmbeddedArticle]], dim: int, window: timedelta, neighbours: int
+    partition: tuple[str, Iterable[EmbeddedArticle]],
+    dim: int,
+    window: timedelta,
+    neighbours: int,
+    further: int,
 ) -> Iterator[ComparedArticle]:
-    index = DuplicateIndex(dim, window, neighbours)
+    index = DuplicateIndex(dim, window, neighbours, further)
     for embedded in sorted(partition[1], key=lambda item: decision_order(item.article)):
         count("dedupe", "in")
         with timed("dedupe"):
@@ -128,9 +144,9 @@ def _merged(grouped: tuple[str, Any], fetched: int) -> Iterator[tuple[str, Any]]
 
 
 def _settle_in_order(
-    partition: tuple[str, Iterable[Any]], window: timedelta, neighbours: int
+    partition: tuple[str, Iterable[Any]], window: timedelta, neighbours: int, further: int
 ) -> Iterator[ComparedArticle]:
-    book = VerdictBook(window, neighbours)
+    book = VerdictBook(window, neighbours, further)
     ordered = sorted(partition[1], key=lambda item: decision_order(item[0].article))
     for number, (embedded, new, found) in enumerate(ordered):
         with timed("dedupe"):

@@ -14,7 +14,9 @@ from transforms.dedupe.fingerprint import Fingerprint
 from transforms.dedupe.probe import Findings, Sharing, probe, shared_words
 from transforms.dedupe.verdict import NO_COPY, Overlap, compare, measure, quoted_evidence
 
-_FORMAT = b"\x01"
+_FORMAT = b"\x02"
+NEIGHBOURS = 32  # nearest articles that are compared word for word and handed on,
+FURTHER = 160  # and those of which only the names are
 _VERIFY_VECTORS = 5  # nearest by vector that are compared word for word as well
 
 
@@ -51,11 +53,13 @@ class VerdictBook:
     def __init__(
         self,
         window: timedelta = WINDOW,
-        neighbours: int = 32,
+        neighbours: int = NEIGHBOURS,
+        further: int = FURTHER,
         max_undated: int = 50_000,
     ) -> None:
         self.window = window
         self.neighbours = neighbours
+        self.further = further
         self.max_undated = max_undated
         self._clock = WindowClock(window)
         self._shards: dict[int, _Shard] = {}
@@ -82,18 +86,21 @@ class VerdictBook:
             found: earlier articles that resemble it; those that left the window are passed over.
 
         Returns:
-            The article with its verdict and its neighbours, best cosine first; ties keep the
-            older article.
+            The article with its verdict, its neighbours, best cosine first, and those further
+            off; ties keep the older article.
         """
         self._clock.advance(new.at)
         self._expire()
-        by_vector = self._nearest(new, found)
+        nearest = self._nearest(new, found)
+        by_vector, beyond = nearest[: self.neighbours], nearest[self.neighbours :]
         by_words = self._sharing(new, found)
         known = self._known(new, (*by_vector, *by_words))
         verdict = _verdict(new, self._ids(by_words), self._ids(by_vector), known)
         neighbours = _neighbours(new, self._ids(by_words), self._ids(by_vector), known)
+        named = {new.article_id, *known}
+        further = [name for name in dict.fromkeys(self._ids(beyond)) if name not in named]
         self._remember(number, new, known[verdict.of].number if verdict.of else None)
-        return ComparedArticle(embedded, verdict, neighbours)
+        return ComparedArticle(embedded, verdict, neighbours, " ".join(further))
 
     def originals(self) -> Iterator[tuple[int, Fingerprint]]:
         """Give number and fingerprint of every original, oldest first within its slice of time."""
@@ -103,7 +110,7 @@ class VerdictBook:
 
     def to_bytes(self) -> bytes:
         """Store the window; ``from_bytes`` gives a book that decides alike."""
-        settings = (self.window, self.neighbours, self.max_undated)
+        settings = (self.window, self.neighbours, self.further, self.max_undated)
         state = (self._clock.now, self._shards, self._entries, self._original)
         return _FORMAT + pickle.dumps((settings, state), protocol=5)
 
@@ -167,7 +174,7 @@ class VerdictBook:
         for number in self._standing(number for _, _, number in found.by_vector):
             entry = self._entries[number]
             ranked.append((-_cosine(new, entry), self._clock.shard(entry.at), number))
-        return [number for _, _, number in sorted(ranked)[: self.neighbours]]
+        return [number for _, _, number in sorted(ranked)[: self.neighbours + self.further]]
 
     def _sharing(self, new: Fingerprint, found: Findings) -> list[int]:
         """Choose originals that share words: the one with the same text, then most shared first."""
