@@ -193,7 +193,7 @@ EVENTS = Table(
         _text("title", "Headline of the representative article."),
         _text("summary", "Two sentences of the representative article.", nullable=True),
         _texts("summary_article_ids", "Articles the summary was taken from."),
-        _text("representative_article_id", "Article closest to all others."),
+        _text("representative_article_id", "The earliest of the articles near its middle."),
         Column(
             "keywords",
             "struct",

@@ -26,6 +26,7 @@ NOT_WRITTEN = {
         "compared.embedded.article.key",
         "compared.embedded.article.quoted",
         "compared.embedded.article.time_known",
+        "compared.further",
         "compared.neighbours.0.article_id",
         "compared.neighbours.0.cosine",
         "compared.neighbours.0.containment",

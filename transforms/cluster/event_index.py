@@ -418,7 +418,7 @@ class EventIndex:
     def _state(self, event: OpenEvent, merged_into: str = "") -> EventState:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
-        medoid = event.members[int(np.argmax(np.round(cosines, 5)))]  # ties keep the older
+        speaker = event.representative()
         names = Counter(name for member in event.members for name in member.names)
         spoken = sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))
         status = "closed" if self._clock.outside(event.newest) else "active"
@@ -426,9 +426,9 @@ class EventIndex:
             event_id=event.event_id,
             status="merged" if merged_into else status,
             merged_into=merged_into,
-            representative_article_id=medoid.article_id,
-            title=medoid.title,
-            summary=medoid.summary,
+            representative_article_id=speaker.article_id,
+            title=speaker.title,
+            summary=speaker.summary,
             keywords=tuple(Keyword(*pair) for pair in event.keywords(_KEYWORDS)),
             entities=tuple(EntityCount(text, count) for text, count in spoken[:_ENTITIES]),
             cohesion_mean=sum(cosines) / len(cosines),

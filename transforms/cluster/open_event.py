@@ -14,6 +14,7 @@ _DECAY_DAYS = 4.0  # a member's weight in the centroid falls to 1/e after this g
 _JUDGED_NEIGHBOURS = 8  # members an article is measured against: the nearest,
 _JUDGED_LATEST = 5  # the latest, and the founder,
 _JUDGED = 12  # but no more than this
+_CENTRAL = 0.05  # cosine below the greatest that is still in the middle of an event
 
 
 @dataclass
@@ -73,6 +74,21 @@ class OpenEvent:
         """Give the unit mean vector."""
         norm = math.sqrt(float(self.dense @ self.dense))
         return (self.dense / norm if norm else self.dense).astype(np.float32)
+
+    def representative(self) -> Member:
+        """Give the member that speaks for the event: the earliest of those near the middle.
+
+        The first reports say what happened; what comes later says what became of it. Members
+        without a date come after those with one.
+        """
+        mean = np.mean([member.vector for member in self.members], axis=0, dtype=np.float64)
+        cosines = [round(float(member.vector @ mean), 5) for member in self.members]
+        central = [
+            member
+            for member, cosine in zip(self.members, cosines)
+            if cosine >= max(cosines) - _CENTRAL
+        ]
+        return min(central, key=lambda member: math.inf if member.at is None else member.at)
 
     def judged(self, nearest: Sequence[Member]) -> list[Member]:
         """Choose the members an article is measured against: nearest, founder and latest."""
