@@ -373,3 +373,36 @@ def test_a_text_the_embedding_model_cannot_read_is_judged_without_its_vectors(
     assert index.assign(compared("c", {"a": 0.1}, title="Мост закрыт", **bare)).role == "member"
     index.assign(compared("d", title="Bridge closed", **bare))
     assert index.assign(compared("e", {"d": 0.9}, title="Fire", **bare)).role == "member"
+
+
+QUAKES = (
+    (
+        "Strong quake shakes Oruma",
+        "A quake shook Oruma on Monday, the Institute said.",
+    ),
+    (
+        "Strong quake shakes Kalvik",
+        "A quake shook Kalvik on Monday, the Institute said.",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("angle", "body", "role"),
+    [
+        (1.0, QUAKES[1][1], "seed"),
+        (0.5, QUAKES[1][1], "member"),  # nearly the same vector
+        (1.0, f"{QUAKES[1][1]} It was the second of the day after that in Oruma.", "member"),
+    ],
+)
+def test_titles_that_name_what_the_other_does_not_mention_keep_apart(
+    new_index, compared, angle, body, role
+):
+    index = new_index()
+    first = np.array([1.0, 0, 0, 0])
+    other = np.array([np.cos(angle), np.sin(angle), 0, 0])
+    index.assign(compared("a", title=QUAKES[0][0], body=QUAKES[0][1], embedding=first))
+    changes = {"title": QUAKES[1][0], "body": body, "embedding": other}
+    found = index.assign(compared("b", {"a": 0.9}, **changes))
+    assert found.role == role
+    assert ("the titles name what" in found.evidence) == (role == "seed")

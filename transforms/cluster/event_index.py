@@ -23,7 +23,7 @@ from transforms._shared.shards import WINDOW, WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
 from transforms.cluster.join_model import JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, shares_nothing
-from transforms.cluster.likeness import Member, known_time, measure_article
+from transforms.cluster.likeness import Member, known_time, measure_article, name_others
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
@@ -36,6 +36,7 @@ _VOTING_SHARE = 0.5  # and at least this share of the smaller
 _ASKED_AGAIN = 3  # nearest articles that may leave their event when a new one comes,
 _ASKED_LATEST = 8  # after a look at so many of those they would leave behind
 _COMPARED = 12  # latest members that an article's nearness to its event is taken from
+_ALIKE = 0.65  # cosine from which titles need not name the same
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -220,10 +221,16 @@ class EventIndex:
         """Name what forbids a join whatever its probability; "" when nothing does.
 
         Two texts that both name people and places, but none in common and no number either, tell
-        of two things, however alike their wording.
+        of two things, however alike their wording. So do two whose titles name what the other
+        nowhere mentions, unless their vectors are very near.
         """
-        named = member.named and any(old.named for old in self._events[found.best].members)
-        return "no name and no number in common" if named and shares_nothing(found) else ""
+        members = self._events[found.best].members
+        if member.named and any(old.named for old in members) and shares_nothing(found):
+            return "no name and no number in common"
+        unlike = member.latin and found.reading("dense_best") < _ALIKE
+        if unlike and name_others(member, members[-_COMPARED:]):
+            return "the titles name what the other does not mention"
+        return ""
 
     def _vote(self, found: Judgement) -> str | None:
         """Count an article that belongs to two events; merge them when enough do.

@@ -43,6 +43,10 @@ class Judgement:
     def joins(self) -> bool:
         return self.probability >= self.threshold and not self.guard
 
+    def reading(self, feature: str) -> float:
+        """Give what was measured of the best candidate."""
+        return float(self.candidates.features[self.decision.best][_AT[feature]])
+
     def assignment(
         self, compared: ComparedArticle, event: str, role: str, score: float
     ) -> Assignment:
@@ -107,5 +111,4 @@ def judge(candidates: Candidates, member: Member, model: JoinModel, threshold: f
 
 def shares_nothing(judgement: Judgement) -> bool:
     """Say whether the article has neither name nor number in common with its best candidate."""
-    row = judgement.candidates.features[judgement.decision.best]
-    return not (row[_AT["names_best"]] or row[_AT["numbers_best"]])
+    return not (judgement.reading("names_best") or judgement.reading("numbers_best"))

@@ -33,7 +33,8 @@ _MAX_SPANS = 60
 _MAX_NAMES = 40
 _MAX_KEYWORDS = 20
 _SURE_LANGUAGE = 0.8
-_NAMES, _NUMBERS = CHANNELS.index("names"), CHANNELS.index("numbers")
+_FULL, _TITLE, _NAMES, _NUMBERS = map(CHANNELS.index, ("full", "title", "names", "numbers"))
+_NO_NAMES = np.empty(0, np.uint32)
 _SPANS = len(CHANNELS)  # names of several words are packed behind the channels
 
 
@@ -95,6 +96,28 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
 def known_time(article: Article) -> float | None:
     """Give the event time in seconds since 1970, or None when the date is not known."""
     return seconds(article.event_time) if article.time_known else None
+
+
+def name_others(new: Member, old: Sequence[Member]) -> bool:
+    """Say whether the titles on both sides name somebody, and the other side none of them.
+
+    "Magnitude 5.8 earthquake shakes Oruma" and "Magnitude 6.1 earthquake shakes Kalvik" do when
+    neither text mentions the place of the other.
+    """
+    titled = [member for member in old if member.named]
+    theirs = [names for member in titled if len(names := _title_names(member))]
+    ours = _title_names(new) if new.named else _NO_NAMES
+    if not len(ours) or not theirs:
+        return False
+    said = np.concatenate([member.terms.channel(_FULL) for member in old])
+    return not (
+        np.isin(ours, said).any() or np.isin(np.concatenate(theirs), new.terms.channel(_FULL)).any()
+    )
+
+
+def _title_names(member: Member) -> NDArray[np.uint32]:
+    title, names = member.terms.channel(_TITLE), member.terms.channel(_NAMES)
+    return np.intersect1d(title, names, assume_unique=True)
 
 
 def likeness(new: Member, old: Sequence[Member], containment: Sequence[float]) -> Floats:

@@ -25,6 +25,11 @@ class PackedTerms:
     rarities: NDArray[np.float16]  # when the article came
     sizes: NDArray[np.uint16]  # terms of each channel
 
+    def channel(self, number: int) -> NDArray[np.uint32]:
+        """Give the hashes of one channel."""
+        start = int(self.sizes[:number].sum())
+        return self.hashes[start : start + int(self.sizes[number])]
+
 
 def pack(weights: Sequence[Mapping[str, float]], rarity: Mapping[str, float]) -> PackedTerms:
     """Pack the term weights of each channel; ``rarity`` knows every term."""
