@@ -10,6 +10,8 @@ from transforms.cluster.join_model import FEATURES, Features
 from transforms.cluster.likeness import LIKENESS, Member, likeness
 from transforms.cluster.open_event import OpenEvent
 
+_BRIEF_AT = [LIKENESS.index(name) for name in ("dense", "title", "lead")]
+_SIZE_AT = 6  # among what is measured of an event: its size
 _NEAR_DAYS = 3.0  # width of the time features, as in the published systems
 _SAME_DAYS = 0.5  # closer gaps count as one: many dates are days, and bursts say little
 
@@ -43,28 +45,26 @@ def measure_candidates(
     judged = [event.judged(nearest) for event, nearest in events]
     together = [old for members in judged for old in members]
     rows = likeness(member, together, [containments.get(o.article_id, 0.0) for o in together])
-    ends = np.cumsum([len(members) for members in judged])
-    features = [
-        _features(member, event, len(nearest), measured)
-        for (event, nearest), measured in zip(events, np.split(rows, ends[:-1]))
-    ]
-    return Candidates(tuple(event.event_id for event, _ in events), np.array(features, np.float64))
-
-
-def _features(member: Member, event: OpenEvent, neighbours: int, measured: Features) -> list[float]:
-    best = measured.max(axis=0).tolist()
-    size, brief = math.log1p(len(event.members)), float(member.brief)
-    return [
-        *best,
-        *measured.mean(axis=0).tolist(),
-        float(np.dot(member.vector, event.centroid())),
-        *_time_features(member.at, event.oldest, event.newest),
-        size,
-        math.log1p(neighbours),
-        brief,
-        *(brief * best[LIKENESS.index(name)] for name in ("dense", "title", "lead")),
-        brief * size,
-    ]
+    counts = np.array([len(members) for members in judged])
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    best = np.maximum.reduceat(rows, starts, axis=0)
+    mean = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
+    vector, brief = member.vector.astype(np.float64), float(member.brief)
+    of_event = np.array(
+        [
+            [
+                event.cosine(vector),
+                *_time_features(member.at, event.oldest, event.newest),
+                math.log1p(len(event.members)),
+                math.log1p(len(nearest)),
+                brief,
+            ]
+            for event, nearest in events
+        ]
+    )
+    of_brief = brief * np.column_stack([best[:, _BRIEF_AT], of_event[:, _SIZE_AT]])
+    features = np.column_stack([best, mean, of_event, of_brief])
+    return Candidates(tuple(event.event_id for event, _ in events), features)
 
 
 def _time_features(at: float | None, oldest: float | None, newest: float | None) -> list[float]:

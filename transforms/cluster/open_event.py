@@ -75,6 +75,11 @@ class OpenEvent:
         norm = math.sqrt(float(self.dense @ self.dense))
         return (self.dense / norm if norm else self.dense).astype(np.float32)
 
+    def cosine(self, vector: NDArray[np.float64]) -> float:
+        """Measure a unit vector against the mean."""
+        norm = math.sqrt(float(self.dense @ self.dense))
+        return float(self.dense @ vector) / norm if norm else 0.0
+
     def representative(self) -> Member:
         """Give the member that speaks for the event: the earliest of those near the middle.
 

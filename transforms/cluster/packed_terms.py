@@ -11,6 +11,7 @@ from transforms._shared.words import word_hash
 Floats = NDArray[np.float64]
 
 _FILTER = 2**16  # a term's last bits are looked up first; one stranger in 150 passes
+_LAST_BITS = np.uint32(_FILTER - 1)
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class PackedTerms:
     weights: NDArray[np.float16]
     rarities: NDArray[np.float16]  # when the article came
     sizes: NDArray[np.uint16]  # terms of each channel
+    masses: Floats  # sum of the weights of each channel
 
     def channel(self, number: int) -> NDArray[np.uint32]:
         """Give the hashes of one channel."""
@@ -43,9 +45,10 @@ def pack(weights: Sequence[Mapping[str, float]], rarity: Mapping[str, float]) ->
         values.append(np.fromiter(channel.values(), np.float16)[order])
         rarities.append(np.fromiter((rarity[term] for term in channel), np.float16)[order])
     sizes = np.array([len(channel) for channel in weights], np.uint16)
-    return PackedTerms(
-        np.concatenate(hashes), np.concatenate(values), np.concatenate(rarities), sizes
-    )
+    packed = np.concatenate(values)
+    of_channel = np.repeat(np.arange(len(sizes)), sizes)
+    masses = np.bincount(of_channel, packed.astype(np.float64), len(sizes)).astype(float)
+    return PackedTerms(np.concatenate(hashes), packed, np.concatenate(rarities), sizes, masses)
 
 
 @dataclass(frozen=True)
@@ -62,34 +65,31 @@ class Shared:
 def shared_terms(new: PackedTerms, old: Sequence[PackedTerms]) -> Shared:
     """Find the terms a text shares with others, channel by channel, all in one pass."""
     channels = len(new.sizes)
-    groups = np.arange(len(old) * channels)
-    sizes = np.concatenate([other.sizes for other in old])
+    total = len(old) * channels
+    ends = np.cumsum(np.concatenate([other.sizes for other in old]), dtype=np.int64)
     hashes = np.concatenate([other.hashes for other in old])
-    weights = np.concatenate([other.weights for other in old]).astype(np.float64)
-    group = np.repeat(groups, sizes)  # of every term of the others: other and channel
     passed = np.zeros(_FILTER, bool)
-    passed[new.hashes % _FILTER] = True
-    (maybe,) = np.nonzero(passed[hashes % _FILTER])
+    passed[new.hashes & _LAST_BITS] = True
+    (maybe,) = np.nonzero(passed[hashes & _LAST_BITS])
+    group = ends.searchsorted(maybe, side="right")  # other and channel of each
     own = np.repeat(np.arange(channels), new.sizes)
     keys = _keys(own, new.hashes)
-    asked = _keys(group[maybe] % channels, hashes[maybe])
+    asked = _keys(group % channels, hashes[maybe])
     at = keys.searchsorted(asked).clip(max=max(0, len(keys) - 1))
     met = keys[at] == asked if len(keys) else np.zeros(0, bool)
-    at, maybe = at[met], maybe[met]
-    new_weights = new.weights.astype(np.float64)
-    total = len(groups)
+    at, maybe, group = at[met], maybe[met], group[met]
+    of_new = new.weights[at].astype(np.float64)
+    of_old = np.concatenate([other.weights for other in old])[maybe].astype(np.float64)
 
     def summed(values: Floats | None) -> Floats:
-        return np.bincount(group[maybe], values, total).reshape(len(old), channels).astype(float)
+        return np.bincount(group, values, total).reshape(len(old), channels).astype(float)
 
-    mass = np.bincount(own, new_weights, channels).astype(float)
-    masses = np.bincount(group, weights, total).reshape(len(old), channels).astype(float)
     return Shared(
         count=summed(None),
-        product=summed(new_weights[at] * weights[maybe]),
+        product=summed(of_new * of_old),
         rarity=summed(new.rarities[at].astype(np.float64)),
-        of_new=_share(summed(new_weights[at]), mass),
-        of_old=_share(summed(weights[maybe]), masses),
+        of_new=_share(summed(of_new), new.masses),
+        of_old=_share(summed(of_old), np.array([other.masses for other in old])),
     )
 
 
