@@ -36,7 +36,7 @@ def read_labels(path: str) -> dict[int, Labelled]:
             found = Labelled(str(record["id"]), str(record["label"]))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LabelledError(
-                f"{path} line {number}: a JSON object with id and label is needed ({error!r})"
+                f"{path} line {number}: a JSON object with id and label is needed ({_cause(error)})"
             ) from error
         if found.id in ids:
             raise LabelledError(
@@ -47,6 +47,10 @@ def read_labels(path: str) -> dict[int, Labelled]:
     if not labels:
         raise LabelledError(f"{path} holds no labelled document: give {FORM}")
     return labels
+
+
+def _cause(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def line_of(key: str, labels: Mapping[int, Labelled]) -> int:

@@ -138,8 +138,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--granularity",
         choices=GRANULARITIES,
         default=GRANULARITIES[0],
-        help="event: one thing that happened; story: also what followed from it, joined from a "
-        "lower probability (default: %(default)s)",
+        help="event: one thing that happened; story: also what is more loosely connected, joined "
+        "from a lower probability, so more wrongly as well (default: %(default)s)",
     )
     add(
         "--cross_language",

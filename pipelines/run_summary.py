@@ -12,8 +12,9 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         counters: by (stage, name).
 
     Returns:
-        read, articles, repeats, rejected (items, which add up), rejected_by_reason, and every
-        counter by stage. ``read`` is counted where items come in, the others where they leave.
+        read, articles, repeats, rejected (items, which add up), events (without those merged into
+        others), rejected_by_reason, and every counter by stage. ``read`` is counted where items
+        come in, the others where they leave.
     """
     stages: dict[str, dict[str, int]] = {}
     for (stage, name), value in sorted(counters.items()):
@@ -38,7 +39,7 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         "articles": write.get("rows_articles", 0),
         "repeats": repeats,
         "rejected": write.get("rows_dead_letters", 0),
-        "events": write.get("rows_events", 0),
+        "events": write.get("rows_events", 0) - stages.get("score", {}).get("merged", 0),
         "rejected_by_reason": dict(sorted(reasons.items())),
         "stages": stages,
     }

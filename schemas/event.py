@@ -8,6 +8,7 @@ from schemas.verdict import ComparedArticle
 EVENT_STATUSES = ("active", "merged", "closed")
 BREAKING_STATES = ("none", "candidate", "breaking", "developing", "fading")
 GRANULARITIES = ("event", "story")  # how much one event takes in; the first is the default
+GUARDED = ", whatever the probability"  # in the evidence of a decision that a guard took
 ROLES = ("seed", "member", "duplicate", "update")
 
 

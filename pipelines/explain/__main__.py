@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.console import DONE, FAILED, USAGE, fail
@@ -55,8 +56,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "name",
         metavar="ARTICLE_OR_EVENT",
-        help=f"an article's address, or the id of an article or event, its first {_LEAST} or more "
-        "characters being enough",
+        help="an article's address, the file it was read from, or the id of an article or event, "
+        f"its first {_LEAST} or more characters being enough",
     )
     options = parser.parse_args(argv)
     if not _is_address(options.name) and len(options.name.strip()) < _LEAST:
@@ -107,6 +108,8 @@ def _found(stored: "Stored", name: str) -> list[tuple[str, str]]:
     from transforms._shared.redact import redact_url
     from transforms._shared.urls import canonical_url
 
+    if Path(name).exists():
+        name = Path(name).resolve().as_uri()
     canonical = canonical_url(name if ":" in name else f"https://{name}")
     return stored.find_address([name, redact_url(name), canonical, redact_url(canonical)])
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from schemas.event import GUARDED
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -148,7 +150,7 @@ JOIN shown ON shown.event_id = home.event_id
 JOIN article ON article.article_id = membership.article_id
 LEFT JOIN merge ON merge.merged = best_event_id
 LEFT JOIN event AS other ON other.event_id = coalesce(survivor, best_event_id)
-WHERE left_at IS NULL AND best_event_id <> '' AND (
+WHERE left_at IS NULL AND best_event_id <> '' AND NOT contains(evidence, $guarded) AND (
     membership.role = 'seed' AND best_score >= $other AND best_score < threshold
         AND other.event_id <> home.event_id
     OR membership.role = 'member' AND best_score < $other AND best_score >= threshold)
@@ -237,8 +239,11 @@ class Tables:
         return found
 
     def turned(self, other: float, most: int) -> list[dict[str, Any]]:
-        """List decisions that would turn if articles joined from the probability ``other``."""
-        return self._rows(_TURNED, other=other, most=most)
+        """List decisions that would turn if articles joined from the probability ``other``.
+
+        Those that a guard took would stay as they are.
+        """
+        return self._rows(_TURNED, other=other, most=most, guarded=GUARDED)
 
     def hours(self) -> list[dict[str, Any]]:
         """Count the articles by hour of their event time."""

@@ -1,10 +1,10 @@
 import pytest
 
+from transforms._shared.words import first_sentences
 from transforms.cluster.terms import (
     DocumentFrequencies,
     background_frequencies,
     extract_terms,
-    first_sentences,
     name_spans,
     weigh,
 )

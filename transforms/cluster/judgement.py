@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas import Assignment, ChannelReading, ComparedArticle
+from schemas.event import GUARDED
 from transforms.cluster.candidates import Candidates
 from transforms.cluster.join_model import FEATURES, Decision, JoinModel
 from transforms.cluster.likeness import LIKENESS, Member
@@ -83,9 +84,9 @@ class Judgement:
         lead = self.probability - self.second_probability
         margin = f"margin {lead:.2f}" if self.second else "no other candidate"
         side = "joins" if self.joins else "stays apart from"
-        guard = f"{self.guard}, whatever the " if self.guard else ""
+        stated = f"{self.guard}{GUARDED}" if self.guard else "probability"
         return (
-            f"{side} {self.best}: {guard}probability {self.probability:.2f} "
+            f"{side} {self.best}: {stated} {self.probability:.2f} "
             f"(needs {self.threshold:.2f}); {channels}; {margin}"
         )
 

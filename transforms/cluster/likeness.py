@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from schemas import Article, EmbeddedArticle
 from transforms._shared.shards import seconds
-from transforms._shared.words import words
+from transforms._shared.words import COUNTING, first_sentences, words
 from transforms.cluster.languages import common_words, is_latin
 from transforms.cluster.packed_terms import Floats, PackedTerms, pack, shared_terms
 from transforms.cluster.terms import (
     CHANNELS,
     DocumentFrequencies,
     extract_terms,
-    first_sentences,
     stem,
     weigh,
 )
@@ -83,7 +82,7 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
         terms=pack([*weights, dict.fromkeys(spans, 1.0)], rarity),
         keywords=tuple(sys.intern(term) for term, _ in heaviest),
         keyword_weights=np.array([weight for _, weight in heaviest], np.float32),
-        names=tuple(sys.intern(name) for name in terms.names[:_MAX_NAMES]),
+        names=tuple(sys.intern(name) for name in terms.names if not _dates(name))[:_MAX_NAMES],
         title=article.title,
         summary=first_sentences(article.body or article.description),
         named=terms.capitals and bool(terms.bags["names"]),
@@ -91,6 +90,10 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
         latin=is_latin(f"{article.title} {article.body or article.description}"),
         language=language,
     )
+
+
+def _dates(name: str) -> bool:
+    return COUNTING.issuperset(words(name))
 
 
 def known_time(article: Article) -> float | None:

@@ -31,7 +31,6 @@ _NAME_SPAN = re.compile(
 )
 _SENTENCE_START = re.compile(r"(?:^|[.!?:\n”\"“‘(\[–—-]\s*)$")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\"”’]?\s+(?=\S)")
 _LEAST_NAME = 3  # characters; two when one of them is a digit: G7, A9
 
 Vector = dict[str, float]  # term → weight, unit length
@@ -128,15 +127,6 @@ def _names(title: str, body: str) -> list[str]:
     if body:
         return name_spans("\n".join([*named, body[:4000]]))
     return name_spans(title) if named else []
-
-
-def first_sentences(text: str, count: int = 2, most_chars: int = 400) -> str:
-    """Take the first sentences of a text, cut at a word when they run on."""
-    opening = " ".join(text[: 4 * most_chars].split())
-    taken = " ".join(_SENTENCE_END.split(opening)[:count])
-    if len(taken) <= most_chars:
-        return taken
-    return taken[:most_chars].rsplit(" ", 1)[0] + "…"
 
 
 class DocumentFrequencies:

@@ -9,6 +9,7 @@ from typing import Any
 from schemas import Assignment, Event, EventChange, EventState, LanguageCount
 from schemas.article import UNKNOWN_FAMILY
 from schemas.ids import change_id
+from transforms._shared.words import first_sentences
 from transforms.score.breaking import (
     Breaking,
     entropy,
@@ -49,14 +50,16 @@ def score_event(
     families = [article.publisher_family for article in latest.values()]
     published = [article.published_at for article in dated if article.published_at]
     languages = Counter(article.language for article in latest.values())
+    speaker = latest.get(state.representative_article_id)  # as it reads now
+    summary = first_sentences(speaker.body or speaker.description) if speaker else state.summary
     event = Event(
         event_id=state.event_id,
         revision=1,
         status=state.status,
         merged_into=state.merged_into,
-        title=state.title,
-        summary=state.summary,
-        summary_article_ids=(state.representative_article_id,) if state.summary else (),
+        title=speaker.title if speaker else state.title,
+        summary=summary,
+        summary_article_ids=(state.representative_article_id,) if summary else (),
         representative_article_id=state.representative_article_id,
         keywords=state.keywords,
         entities=state.entities,

@@ -66,6 +66,8 @@ class _ScoreDoFn(beam.DoFn):
         count("score", "out")
         if event.breaking_since is not None:
             count("score", "broke")
+        if event.status == "merged":
+            count("score", "merged")
         yield event
         for change in changes:
             yield TaggedOutput("changes", change)
