@@ -240,6 +240,19 @@ def test_one_article_between_two_events_merges_nothing(new_index, compared):
     assert {state.status for state in index.states()} == {"active"}
 
 
+def test_what_may_not_join_an_event_does_not_vote_for_a_merge(new_index, compared):
+    index = new_index()
+    finch = "It was Odell Finch of Mill Lane in Harrowick who spoke."
+    quill = "It was Marta Quill of Juniper Avenue in Kessaria who spoke."
+    index.assign(compared("a", title="", body=finch))
+    index.assign(compared("z", {"a": 0.1}, title="", body=quill))
+    for number in range(3):
+        near = {"a": 0.9, "z": 0.8}
+        found = index.assign(compared(f"m{number}", near, title="", body=finch))
+        assert found.second_score > 0.5
+    assert index.moves() == []
+
+
 def test_two_events_that_keep_meeting_are_merged_into_the_older(new_index, compared):
     index = new_index()
     last = two_events_that_meet(index, compared, 2)[-1]
@@ -247,7 +260,8 @@ def test_two_events_that_keep_meeting_are_merged_into_the_older(new_index, compa
     (move,) = index.moves()
     assert index.moves() == []
     assert (move.article_ids, move.to_event) == ({"z"}, event_id("a"))
-    assert (move.from_event, move.reason[:6], move.score) == (event_id("z"), "merged", None)
+    assert (move.from_event, move.reason[:6], move.merged) == (event_id("z"), "merged", True)
+    assert 0.9 < move.score < 1.0
     (gone,) = index.retired()
     assert (gone.event_id, gone.status, gone.merged_into) == (
         event_id("z"), "merged", event_id("a"),

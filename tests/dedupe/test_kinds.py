@@ -330,3 +330,50 @@ def test_facts_in_the_first_words_of_a_long_text_count(embed, story, one, other)
     text = " of the members voted on Tuesday to build the bypass. " + 3 * f"{story} "
     assert len(text.split()) > 200
     assert verdicts(embed, one + text, other + text).kind == "none"
+
+
+CRASH = (
+    "A {0} has died after the {1} {2} was driving left the {3} near {4} on Tuesday evening and hit "
+    "a tree. The {5}-year-old was taken to hospital by helicopter but died there. The road was "
+    "closed for {6} hours while officers looked at the scene. Anyone who saw the {1} before it "
+    "left the road is asked to call the police. Specially trained officers support the family."
+)
+EARNINGS = (
+    "{0} said on Tuesday that it made a {1} of {2} million in the quarter, after sales of {3} grew "
+    "by {4} percent. Chief executive {5} said the year had begun as planned. The company {6} its "
+    "forecast for the year. Analysts had asked whether prices could hold in the autumn. The shares "
+    "rose in early trade. The company employs {7} people and will report again in the summer."
+)
+
+
+@pytest.mark.parametrize(
+    "template, one, other",
+    [
+        (
+            CRASH,
+            ("man", "van", "he", "B407", "Kelby", 61, "four"),
+            ("woman", "car", "she", "A12", "Dunmore", 34, "six"),
+        ),
+        (
+            EARNINGS,
+            ("Tarn Software", "profit", 120, "cloud services", 8, "Ida Moss", "raised", "9,000"),
+            ("Brix Motors", "loss", 45, "vans", 3, "Otto Lang", "cut", "31,000"),
+        ),
+    ],
+    ids=["crash", "earnings"],
+)
+def test_facts_of_all_kinds_count_together(embed, template, one, other):
+    assert verdicts(embed, template.format(*one), template.format(*other)).kind == "none"
+
+
+CHINESE_CRASH = (
+    "{0}消防部门表示，周一晚上一家{1}发生火灾，造成{2}人死亡，{3}人受伤。大火在两个小时后被扑灭，附近居民已被疏散到"
+    "学校体育馆。起火原因正在调查中，有关负责人已被警方控制。医院表示伤者情况稳定，家属已经赶到。"
+)
+
+
+def test_a_template_without_capitals_is_no_copy(embed):
+    one = CHINESE_CRASH.format("成都", "工厂", "七", "十二")
+    other = CHINESE_CRASH.format("杭州", "公寓", "三", "五")
+    assert verdicts(embed, one, other).kind == "none"
+    assert verdicts(embed, one, f"本报讯。{one}责任编辑王某").kind != "none"

@@ -23,6 +23,11 @@ class Candidates:
     events: tuple[str, ...]
     features: Features  # (n, len(FEATURES))
 
+    def of(self, event: str) -> Features:
+        """Give what was measured of one event."""
+        measured: Features = self.features[self.events.index(event)]
+        return measured
+
     def without(self, row: int) -> "Candidates":
         """Leave one of them out."""
         events = (*self.events[:row], *self.events[row + 1 :])

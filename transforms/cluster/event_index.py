@@ -21,8 +21,8 @@ from schemas.event import GRANULARITIES
 from schemas.ids import event_id
 from transforms._shared.shards import WINDOW, WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
-from transforms.cluster.join_model import JoinModel, least_probability
-from transforms.cluster.judgement import Judgement, judge, shares_nothing
+from transforms.cluster.join_model import Features, JoinModel, least_probability
+from transforms.cluster.judgement import Judgement, judge, reading, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article, name_others
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
@@ -49,17 +49,18 @@ class Move:
     to_event: str
     at: datetime  # event clock
     reason: str
-    score: float | None  # probability that the one asked about belongs there; None after a merge
+    score: float  # probability that the one asked about belongs there
+    merged: bool  # the event went as a whole; the one asked about belonged to both
 
     def apply(self, assignment: Assignment) -> Assignment:
         """Let an assignment of one of the articles say where it is now, and where it was."""
         if assignment.event_id != self.from_event:
             return assignment
-        left = Left(self.from_event, self.at, self.reason, self.score is None, assignment.score)
+        left = Left(self.from_event, self.at, self.reason, self.merged, assignment.score)
         moved = replace(assignment, event_id=self.to_event, earlier=(*assignment.earlier, left))
         if assignment.role not in ("seed", "member"):
             return moved
-        score = assignment.score if self.score is None else self.score
+        score = min(assignment.score, self.score) if self.merged else self.score
         return replace(moved, score=score, evidence=f"moved here: {self.reason}")
 
 
@@ -124,7 +125,7 @@ class EventIndex:
             name = self._open(compared, member, novelty, found.contested)
             return found.assignment(compared, name, "seed", 1.0)
         self._join(member, found.best, found.contested)
-        name = self._vote(found) or found.best
+        name = self._vote(found, member) or found.best
         self._reconsider(member, name, compared.neighbours)
         return found.assignment(compared, name, "member", found.probability)
 
@@ -172,7 +173,9 @@ class EventIndex:
         candidates = self._candidates(member, near, compared.further)
         if candidates.events:
             found = self._judge(candidates, member, self._model_for(member))
-            yield replace(found, guard=self._guard(found, member))
+            event = self._events[found.best]
+            guard = self._guard(member, event, found.candidates.of(found.best))
+            yield replace(found, guard=guard)
         if self._cross_model is not None:
             met = set(candidates.events)
             others = [n for n in near if self._event_of[n.article_id] not in met]
@@ -217,22 +220,21 @@ class EventIndex:
             self._watch(candidates)
         return judge(candidates, member, model, least_probability(model, self._granularity))
 
-    def _guard(self, found: Judgement, member: Member) -> str:
+    def _guard(self, member: Member, event: OpenEvent, measured: Features) -> str:
         """Name what forbids a join whatever its probability; "" when nothing does.
 
         Two texts that both name people and places, but none in common and no number either, tell
         of two things, however alike their wording. So do two whose titles name what the other
         nowhere mentions, unless their vectors are very near.
         """
-        members = self._events[found.best].members
-        if member.named and any(old.named for old in members) and shares_nothing(found):
+        if member.named and any(old.named for old in event.members) and shares_nothing(measured):
             return "no name and no number in common"
-        unlike = member.latin and found.reading("dense_best") < _ALIKE
-        if unlike and name_others(member, members[-_COMPARED:]):
+        unlike = member.latin and reading(measured, "dense_best") < _ALIKE
+        if unlike and name_others(member, event.members[-_COMPARED:]):
             return "the titles name what the other does not mention"
         return ""
 
-    def _vote(self, found: Judgement) -> str | None:
+    def _vote(self, found: Judgement, member: Member) -> str | None:
         """Count an article that belongs to two events; merge them when enough do.
 
         Returns:
@@ -240,15 +242,20 @@ class EventIndex:
         """
         if found.second_probability < max(_SURE, found.threshold):
             return None
-        older, younger = sorted(
-            (self._events[found.best], self._events[found.second]), key=lambda e: e.opened
-        )
+        second = self._events[found.second]
+        if self._guard(member, second, found.candidates.of(found.second)):
+            return None
+        older, younger = sorted((self._events[found.best], second), key=lambda e: e.opened)
         key = (younger.event_id, older.event_id)
         self._votes[key] = self._votes.get(key, 0) + 1
         smaller = min(len(older.members), len(younger.members))
         if self._votes[key] < max(_LEAST_VOTES, _VOTING_SHARE * smaller):
             return None
-        self._merge(older, younger, self._votes[key])
+        reason = (
+            f"merged: {self._votes[key]} articles belonged to both, the last {member.article_id} "
+            f"with a probability of {found.probability:.2f} and {found.second_probability:.2f}"
+        )
+        self._merge(older, younger, reason, found.second_probability)
         return older.event_id
 
     def _reconsider(self, new: Member, event: str, neighbours: tuple[Neighbour, ...]) -> None:
@@ -269,8 +276,9 @@ class EventIndex:
         """Let an article leave its event for another if it belongs there and here no longer."""
         model = self._model_for(old)
         threshold = least_probability(model, self._granularity)
-        there = _probability(model, old, other, [new])
-        if there < max(_SURE, threshold):
+        measured = measure_candidates(old, [(other, [new])], {}).features
+        there = model.decision(measured, old.vector).probability
+        if there < max(_SURE, threshold) or self._guard(old, other, measured[0]):
             return
         ids = {old.article_id, *self._copies.get(old.article_id, ())} & home.article_ids
         rest = home.without(old, ids)
@@ -294,17 +302,17 @@ class EventIndex:
         left: OpenEvent,
         to_event: str,
         reason: str,
-        score: float | None = None,
+        score: float,
+        merged: bool = False,
     ) -> None:
         at = _EPOCH + timedelta(seconds=self._now(left))
         moved = frozenset(article_ids)
-        self._moves.append(Move(moved, left.event_id, to_event, at, reason, score))
+        self._moves.append(Move(moved, left.event_id, to_event, at, reason, score, merged))
 
-    def _merge(self, older: OpenEvent, younger: OpenEvent, votes: int) -> None:
+    def _merge(self, older: OpenEvent, younger: OpenEvent, reason: str, score: float) -> None:
         """Let the older of two events take over the younger."""
         self._merged.append(self._state(younger, merged_into=older.event_id))
-        reason = f"merged: {votes} articles belonged to {older.event_id} as well"
-        self._moved(younger.article_ids, younger, older.event_id, reason)
+        self._moved(younger.article_ids, younger, older.event_id, reason, score, merged=True)
         older.take_over(younger)
         del self._events[younger.event_id]
         for article in younger.article_ids:

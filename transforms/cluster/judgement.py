@@ -7,7 +7,7 @@ import numpy as np
 from schemas import Assignment, ChannelReading, ComparedArticle
 from schemas.event import GUARDED
 from transforms.cluster.candidates import Candidates
-from transforms.cluster.join_model import FEATURES, Decision, JoinModel
+from transforms.cluster.join_model import FEATURES, Decision, Features, JoinModel
 from transforms.cluster.likeness import LIKENESS, Member
 
 # What explain shows of a decision.
@@ -43,10 +43,6 @@ class Judgement:
     @property
     def joins(self) -> bool:
         return self.probability >= self.threshold and not self.guard
-
-    def reading(self, feature: str) -> float:
-        """Give what was measured of the best candidate."""
-        return float(self.candidates.features[self.decision.best][_AT[feature]])
 
     def assignment(
         self, compared: ComparedArticle, event: str, role: str, score: float
@@ -110,6 +106,11 @@ def judge(candidates: Candidates, member: Member, model: JoinModel, threshold: f
     )
 
 
-def shares_nothing(judgement: Judgement) -> bool:
-    """Say whether the article has neither name nor number in common with its best candidate."""
-    return not (judgement.reading("names_best") or judgement.reading("numbers_best"))
+def reading(measured: Features, feature: str) -> float:
+    """Give what was measured of one candidate."""
+    return float(measured[_AT[feature]])
+
+
+def shares_nothing(measured: Features) -> bool:
+    """Say whether an article has neither name nor number in common with a candidate."""
+    return not (reading(measured, "names_best") or reading(measured, "numbers_best"))

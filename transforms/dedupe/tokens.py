@@ -34,7 +34,9 @@ _OPPOSED = frozenset(
     adopted upheld overturned guilty innocent convicted acquitted open opens opened close closes
     closed man men woman women boy boys girl girls husband wife son daughter father mother brother
     sister morning afternoon evening night noon midnight today yesterday tomorrow tonight
-    yellow amber orange red green
+    yellow amber orange red green he she his her him twenties thirties forties fifties sixties
+    seventies eighties profit profits loss losses raised cut cuts lowered sentenced jailed cleared
+    freed admitted admits denied denies dead killed injured alive
     nord süd norden süden osten westen nördlich südlich östlich westlich nördlichen südlichen
     östlichen westlichen links rechts steigt fällt steigen fallen gestiegen gefallen gewinnt
     verliert gewonnen verloren angenommen abgelehnt schuldig freigesprochen mann männer frau frauen

@@ -31,8 +31,7 @@ _LEAST_CUT_SHARE = 0.60  # of a text that opens as the original does and goes on
 _LEAST_HEADLINE_WORDS = 5  # "Morning briefing" names no story
 _HEADLINE_DAYS = 2.0  # the same headline later is another story
 _LEAST_QUOTED_SHARE = 0.80
-_FEW_WORDS = 2  # an editor changes more, or nothing
-_FACTS = ((NUMBER, "numbers"), (NAME, "names"), (OPPOSED, "opposites"))
+_FACTS = {NUMBER: "numbers", NAME: "names", OPPOSED: "opposites"}
 _CHANCE = 1e-3  # that an editor hits so many facts: below it the facts were exchanged on purpose
 
 
@@ -56,7 +55,8 @@ def _needed(steps: tuple[tuple[int, float], ...], shingles: int) -> float:
 def conflict(found: Alignment, edited: bool = False) -> str:
     """Name what contradicts a copy: numbers, names, opposites, words, or nothing ("").
 
-    Where no word is marked as a name, one or two words exchanged in an else equal text may be one.
+    Facts of all kinds are weighed together. Where no word is marked as a name, any word exchanged
+    between places where the texts agree may be one.
 
     Args:
         edited: the texts share little word for word, so what gave way is no site's clutter but
@@ -67,12 +67,14 @@ def conflict(found: Alignment, edited: bool = False) -> str:
     rate = (changed + 0.5) / (found.compared[ORDINARY] + 1)
     if edited and rate > _MOST_EDITED:
         return "words"
-    if not found.compared[NAME] and 0 < found.swapped <= _FEW_WORDS:
+    if not found.compared[NAME] and found.swapped:
         return "words"
-    for kind, name in _FACTS:
-        count = exchanged[kind]
-        if count and (count >= changed or _tail(count, found.compared[kind], rate) < _CHANCE):
-            return name
+    count, of = (
+        sum(exchanged[kind] for kind in _FACTS),
+        sum(found.compared[kind] for kind in _FACTS),
+    )
+    if count and (count >= changed or _tail(count, of, rate) < _CHANCE):
+        return " and ".join(name for kind, name in _FACTS.items() if exchanged[kind])
     return ""
 
 
