@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from schemas import Article
-from transforms._shared.words import COUNTING, words
-from transforms.cluster.languages import has_capitals, split_signs
+from transforms._shared.words import COUNTING, has_capitals, words
+from transforms.cluster.languages import split_signs
 
 CHANNELS = ("lead", "full", "title", "names", "numbers")
 _LEAD_WORDS = 120

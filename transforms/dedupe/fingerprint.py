@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from schemas import EmbeddedArticle
 from transforms._shared.shards import seconds
+from transforms._shared.words import has_capitals
 from transforms.dedupe.sketch import Sketch, sketch
 from transforms.dedupe.tokens import CLASS_BITS, Tokens, read_tokens
 
@@ -25,6 +26,7 @@ class Fingerprint:
     text_hash: bytes  # of all the words in order: equal for equal texts
     word_count: int
     headline_only: bool
+    capitals: bool  # whether its script has any, to mark names by
     tokens: Tokens  # of the body, its first words; of the title when there is no body
     grams: Sketch  # of the same text, whole
     quoted: Sketch  # of comments and texts re-posted in them; often empty
@@ -34,7 +36,8 @@ class Fingerprint:
 def fingerprint(embedded: EmbeddedArticle) -> Fingerprint:
     """Reduce an article to what copies are recognised by."""
     article = embedded.article
-    tokens = read_tokens(article.body or article.title)
+    text = article.body or article.title
+    tokens = read_tokens(text)
     words = (tokens >> np.uint32(CLASS_BITS)).tobytes()
     return Fingerprint(
         article_id=article.article_id,
@@ -42,6 +45,7 @@ def fingerprint(embedded: EmbeddedArticle) -> Fingerprint:
         text_hash=hashlib.blake2b(words, digest_size=16).digest(),
         word_count=len(tokens),
         headline_only=not article.body,
+        capitals=has_capitals(text),
         tokens=tokens[:MOST_TOKENS].copy(),
         grams=sketch(tokens),
         quoted=_quoted(article.quoted),

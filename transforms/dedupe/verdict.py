@@ -52,13 +52,14 @@ def _needed(steps: tuple[tuple[int, float], ...], shingles: int) -> float:
     return next((share for least, share in steps if shingles >= least), 2.0)
 
 
-def conflict(found: Alignment, edited: bool = False) -> str:
+def conflict(found: Alignment, capitals: bool, edited: bool = False) -> str:
     """Name what contradicts a copy: numbers, names, opposites, words, or nothing ("").
 
-    Facts of all kinds are weighed together. Where no word is marked as a name, any word exchanged
+    Facts of all kinds are weighed together. Where no capital marks a name, any word exchanged
     between places where the texts agree may be one.
 
     Args:
+        capitals: whether one of the texts is in a script that has them.
         edited: the texts share little word for word, so what gave way is no site's clutter but
             part of them.
     """
@@ -67,7 +68,7 @@ def conflict(found: Alignment, edited: bool = False) -> str:
     rate = (changed + 0.5) / (found.compared[ORDINARY] + 1)
     if edited and rate > _MOST_EDITED:
         return "words"
-    if not found.compared[NAME] and found.swapped:
+    if found.swapped and not capitals:
         return "words"
     count, of = (
         sum(exchanged[kind] for kind in _FACTS),
@@ -126,13 +127,13 @@ def compare(new: Fingerprint, old: Fingerprint, both: Overlap | None = None) -> 
     contained = both.of_new >= _needed(_CONTAINED, len(new.grams))
     if not near and not contained and not _worth_laying(both, shorter):
         return _holding(old, both)
-    laid = align(new.tokens, old.tokens)
+    laid, capitals = align(new.tokens, old.tokens), new.capitals or old.capitals
     if near or contained:
-        return _copy(old, both, conflict(laid), near)
+        return _copy(old, both, conflict(laid, capitals), near)
     near, contained = _edited(laid, both)
     if not near and not contained:
         return _holding(old, both)
-    return _copy(old, both, conflict(laid, edited=True), near)
+    return _copy(old, both, conflict(laid, capitals, edited=True), near)
 
 
 def _worth_laying(both: Overlap, shorter: int) -> bool:
