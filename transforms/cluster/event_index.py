@@ -27,7 +27,7 @@ from transforms.cluster.likeness import Member, known_time, measure_article, nam
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
-_FORMAT = b"\x03"
+_FORMAT = b"\x04"
 _KEYWORDS = 8
 _ENTITIES = 10
 _SURE = 0.5  # probability from which an article that joined one event belongs to another as well
