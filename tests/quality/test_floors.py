@@ -45,7 +45,12 @@ def set_floors(name, path, scores):
     FLOORS.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", STREAMS)
+SLOW = ("uci_headlines",)  # 6,366 headlines: with make slow
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in STREAMS]
+)
 def test_scores_stay_above_their_floors(name):
     path = STREAMS[name]
     if not path.exists():
