@@ -1,7 +1,7 @@
 import pytest
 
-from transforms._shared.words import has_capitals
-from transforms.cluster.languages import common_words, is_latin, split_signs
+from transforms._shared.scripts import has_capitals, is_latin
+from transforms.cluster.languages import common_words, split_signs
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ _MARKS = (
 )
 LETTER = rf"[\w{_MARKS}]"
 _WORD = re.compile(rf"{LETTER}+(?:[.,:]\d+)*(?:['’]{LETTER}+)?")
-_READ = 300  # characters that tell the script
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\"”’]?\s+(?=\S)")
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
@@ -67,12 +66,6 @@ Hashes = NDArray[np.uint32]
 def words(text: str) -> list[str]:
     """Split ``text`` into casefolded words; a number with its separators is one word."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
-
-
-def has_capitals(text: str) -> bool:
-    """Say whether a text is in a script with capitals, by most of its first letters."""
-    letters = [letter for letter in text[:_READ] if letter.isalpha()]
-    return 2 * sum(letter.lower() != letter.upper() for letter in letters) >= len(letters)
 
 
 def first_sentences(text: str, count: int = 2, most_chars: int = 400) -> str:

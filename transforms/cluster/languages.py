@@ -27,8 +27,6 @@ _LONGEST_COMMON = 5  # longer words of the lists carry meaning,
 _LONG_LIST = 1000  # and of a list of more words than this,
 _LONGEST_OF_LONG_LIST = 3  # most of those longer than this
 _SOUTH_EAST_ASIA = r"\u0e01-\u0eff\u1000-\u1049\u1780-\u17d3"  # letters, but no spaces either
-_LATIN = re.compile(r"[A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
-_READ = 300  # characters that tell the script
 _RUN_OF_SIGNS = re.compile(rf"[{SIGNS}{_SOUTH_EAST_ASIA}]+")
 
 
@@ -60,9 +58,3 @@ def split_signs(words: Iterable[str]) -> list[str]:
             split += [signs[n : n + 2] for n in range(max(1, len(signs) - 1))]
         split += [word[at:]] if at < len(word) else []
     return split
-
-
-def is_latin(text: str) -> bool:
-    """Say whether a text is written in Latin letters, by most of its first letters."""
-    letters = [letter for letter in text[:_READ] if letter.isalpha()]
-    return 2 * len(_LATIN.findall(text[:_READ])) >= len(letters)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import Article, EmbeddedArticle
+from transforms._shared.scripts import is_latin
 from transforms._shared.shards import seconds
 from transforms._shared.words import COUNTING, first_sentences, words
-from transforms.cluster.languages import common_words, is_latin
+from transforms.cluster.languages import common_words
 from transforms.cluster.packed_terms import Floats, PackedTerms, pack, shared_terms
 from transforms.cluster.terms import (
     CHANNELS,

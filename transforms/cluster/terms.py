@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from schemas import Article
-from transforms._shared.words import COUNTING, has_capitals, words
+from transforms._shared.scripts import has_capitals
+from transforms._shared.words import COUNTING, words
 from transforms.cluster.languages import split_signs
 
 CHANNELS = ("lead", "full", "title", "names", "numbers")

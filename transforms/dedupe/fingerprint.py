@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import EmbeddedArticle
+from transforms._shared.scripts import has_capitals
 from transforms._shared.shards import seconds
-from transforms._shared.words import has_capitals
 from transforms.dedupe.sketch import Sketch, sketch
 from transforms.dedupe.tokens import CLASS_BITS, Tokens, read_tokens
 
