@@ -33,12 +33,14 @@ def _run(settings: Settings) -> int:
     from transforms.cluster.join_model import JoinModelError, load_join_model
     from transforms.embed.model import ModelError, resolve_model
     from transforms.read.feed_list import feed_sources
-    from transforms.read.files import match
+    from transforms.read.files import match, watch
     from transforms.write.output import OutputError, local_folder
 
+    in_rounds = settings.streaming or settings.resume
     try:
         output = local_folder(settings.output)
-        files = match(settings.inputs) if settings.inputs else []
+        find = watch if in_rounds else match
+        files = find(settings.inputs) if settings.inputs else []
         _refuse_own_output(files, output)
         feeds = [source for argument in settings.feeds for source in feed_sources(argument)]
     except ValueError as error:
@@ -48,6 +50,10 @@ def _run(settings: Settings) -> int:
     try:
         model = resolve_model(settings.model)
         load_join_model(model.model_id)  # a damaged one must stop the run before it starts
+        if in_rounds:
+            from pipelines.stream import run_rounds
+
+            return run_rounds(settings, Sources(settings.inputs, sources.feeds), model)
         return _detect(settings, sources, model)
     except (JoinModelError, ModelError, OutputError, ReportError) as error:
         return fail(str(error), FAILED)
@@ -65,15 +71,15 @@ def _refuse_own_output(files: list[str], output: Path) -> None:
 
 def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     from pipelines.engine import Collected, new_pipeline, run
-    from pipelines.flow import build, write
-    from pipelines.run_summary import counts_of, stage_seconds, summary_line, sums_hold
+    from pipelines.flow import build, read_once, write
+    from pipelines.run_summary import counts_of, stage_seconds
     from transforms.write.manifest import check_output, commit_run
 
     pipeline = new_pipeline(settings.runner, settings.beam_args)
-    detected = build(pipeline, sources, settings, model)
+    detected = build(read_once(pipeline, sources, settings), settings, model)
     paths = Collected(write(detected, settings.output, model.dim), "Paths")
     if settings.dry_run:
-        return _show_steps(pipeline)
+        return show_steps(pipeline)
     check_output(settings.output, _digest(settings, model), settings.overwrite)
     say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
     _warn(settings, model)
@@ -83,9 +89,9 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     seconds = time.monotonic() - clock
     summary = {
         "arguments_digest": _digest(settings, model),
-        "options": _options(settings),
+        "options": options_of(settings),
         "engine": {"runner": settings.runner, "partitions": settings.partitions},
-        "versions": _versions(model),
+        "versions": versions_of(model),
         "counts": counts,
         "timings": {
             "started_at": started.isoformat(timespec="seconds"),
@@ -94,6 +100,13 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
         },
     }
     commit_run(settings.output, paths.read(), summary)
+    return finish(settings, counts, seconds)
+
+
+def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:
+    """Show the events, say what the run did, and give the exit code."""
+    from pipelines.run_summary import summary_line, sums_hold
+
     if settings.report:
         from pipelines.report.page import write_report
         from pipelines.report.terminal import show_events
@@ -123,7 +136,7 @@ def _warn(settings: Settings, model: "ModelFiles") -> None:
         )
 
 
-def _options(settings: Settings) -> dict[str, Any]:
+def options_of(settings: Settings) -> dict[str, Any]:
     """What shapes the output: not how it is shown, nor on how many workers it is made."""
     return {
         "input": list(settings.inputs),
@@ -143,7 +156,7 @@ def _redacted(feed: str) -> str:
     return redact_url(feed)
 
 
-def _versions(model: "ModelFiles") -> dict[str, str]:
+def versions_of(model: "ModelFiles") -> dict[str, str]:
     from importlib.metadata import version
 
     from schemas import SCHEMA_VERSION
@@ -167,7 +180,7 @@ def _digest(settings: Settings, model: "ModelFiles") -> str:
     from transforms.cluster.join_model import join_model_version
 
     shaped = {
-        **_options(settings),
+        **options_of(settings),
         "feeds": list(settings.feeds),
         "weights": model.weights_sha256,
         "join_model": join_model_version(model.model_id),
@@ -176,7 +189,8 @@ def _digest(settings: Settings, model: "ModelFiles") -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _show_steps(pipeline: Any) -> int:
+def show_steps(pipeline: Any) -> int:
+    """Print the steps of a pipeline instead of running it."""
     for step in pipeline.transforms_stack[0].parts:
         print(step.full_label)
         for inner in step.parts:

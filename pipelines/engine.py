@@ -6,12 +6,13 @@ import pickle
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines.console import say
 from pipelines.options import UsageError
 from pipelines.progress import Progress
 from transforms._shared.counts import reset, snapshot
@@ -20,6 +21,8 @@ from transforms.write.output import OutputError
 # Beam in 2.77 sends plain DirectRunner to another engine when it can download one; the same
 # command must not run on two engines.
 _RUNNERS = {"DirectRunner": "FnApiRunner"}
+
+_JOINS_METRICS = "consolidate_monitoring_infos"
 
 Counters = dict[tuple[str, str], int]
 
@@ -40,13 +43,16 @@ def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
     return pipeline
 
 
-def run(pipeline: beam.Pipeline, show_progress: bool = True) -> Counters:
+def run(
+    pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool = True
+) -> Counters:
     """Run to the end and return the committed counters by (stage, name).
 
     Raises:
         OutputError: a worker could not write.
     """
-    reset()
+    if reset_counts:
+        reset()
     try:
         if show_progress:
             with Progress(snapshot):
@@ -64,6 +70,33 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True) -> Counters:
             counters.get((name.namespace, name.name), 0) + metric.committed
         )
     return counters
+
+
+@contextlib.contextmanager
+def bounded_metrics() -> Iterator[None]:
+    """Keep the in-process engine from holding on to the metrics of every bundle.
+
+    It joins them lazily, so that a run of many bundles grows by 20 to 30 KB with each, and would
+    break on the depth of it in the end. Here they are joined at once, and copied, because a
+    message keeps alive the whole answer it came in. Where a later Beam has no such place, nothing
+    is done, and a line says so.
+    """
+    from apache_beam.runners.portability.fn_api_runner import fn_runner
+
+    original = getattr(fn_runner, _JOINS_METRICS, None)
+    if original is None:
+        say("this version of Beam keeps metrics in another way: watch the memory of long runs")
+        yield
+        return
+
+    def at_once(infos: Iterable[Any]) -> list[Any]:
+        return [type(info).FromString(info.SerializeToString()) for info in original(infos)]
+
+    setattr(fn_runner, _JOINS_METRICS, at_once)
+    try:
+        yield
+    finally:
+        setattr(fn_runner, _JOINS_METRICS, original)
 
 
 class Collected:

@@ -95,13 +95,14 @@ def evaluate_stream(path: str, settings: Settings) -> Evaluated:
     import apache_beam as beam
 
     from pipelines.engine import Collected, new_pipeline, run
-    from pipelines.flow import Sources, build
+    from pipelines.flow import Sources, build, read_once
     from pipelines.run_summary import counts_of
     from transforms.embed.model import resolve_model
 
     started = time.monotonic()
     pipeline = new_pipeline(settings.runner, settings.beam_args)
-    detected = build(pipeline, Sources((path,), ()), settings, resolve_model(settings.model))
+    read = read_once(pipeline, Sources((path,), ()), settings)
+    detected = build(read, settings, resolve_model(settings.model))
     assigned = Collected(detected.assignments, "Assigned")
     repeats = Collected(
         detected.repeats | "Repeated" >> beam.Map(_repeated).with_output_types(list[str]),

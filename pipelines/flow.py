@@ -5,7 +5,16 @@ from typing import NamedTuple
 import apache_beam as beam
 
 from pipelines.options import Settings
-from schemas import Assignment, ComparedArticle, Event, EventChange, Rejected, Repeat
+from schemas import (
+    Assignment,
+    ComparedArticle,
+    Event,
+    EventChange,
+    Moved,
+    Rejected,
+    Repeat,
+    Sighting,
+)
 from transforms import (
     ClusterArticles,
     CompareArticles,
@@ -18,10 +27,15 @@ from transforms import (
     ScoreEvents,
     WriteTable,
 )
+from transforms._shared.seeds import Seeds
 from transforms.embed.model import ModelFiles
 from transforms.read.files import portable
+from transforms.read.transform import Read
+from transforms.write.rounds import MOVED
+from transforms.write.transform import CollectRows
 
 MIB = 2**20
+REJECTING = ("Read", "Parse", "Extract", "Normalise")  # the stages that refuse, in flow order
 
 
 class Sources(NamedTuple):
@@ -36,25 +50,26 @@ class Compared(NamedTuple):
 
     compared: beam.PCollection[ComparedArticle]
     repeats: beam.PCollection[Repeat]
-    rejected: beam.PCollection[Rejected]
+    sightings: beam.PCollection[Sighting]
+    rejected: tuple[beam.PCollection[Rejected], ...]  # of each stage that refuses
 
 
 class Detected(NamedTuple):
     """What comes of the sources: each item is in an assignment, a repeat or a reject."""
 
     assignments: beam.PCollection[Assignment]
+    moved: beam.PCollection[Moved]
     events: beam.PCollection[Event]
     changes: beam.PCollection[EventChange]
     repeats: beam.PCollection[Repeat]
-    rejected: beam.PCollection[Rejected]
+    sightings: beam.PCollection[Sighting]
+    rejected: tuple[beam.PCollection[Rejected], ...]
 
 
-def compare(
-    pipeline: beam.Pipeline, sources: Sources, settings: Settings, model: ModelFiles
-) -> Compared:
-    """Wire the stages from sources to compared articles."""
+def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> Read:
+    """Read every source to its end."""
     files, feeds = ([portable(source) for source in part] for part in sources)
-    read = (
+    return (
         pipeline
         | "Sources" >> beam.Create([*files, *feeds]).with_output_types(str)
         | "Read"
@@ -64,45 +79,90 @@ def compare(
             feeds=frozenset(feeds),
         )
     )
+
+
+def compare(
+    read: Read,
+    settings: Settings,
+    model: ModelFiles,
+    bounded: bool = True,
+    seeds: Seeds | None = None,
+    stored: bool | None = None,
+) -> Compared:
+    """Wire the stages from documents to compared articles.
+
+    Args:
+        bounded: the documents come to an end; else each is decided on as it comes.
+        seeds: what to go on from, when not bounded.
+        stored: dates are trusted however long ago they were; None when bounded.
+    """
+    days = settings.window_days
     parsed = read.documents | "Parse" >> ParseEntries()
-    identified = parsed.entries | "Identify" >> IdentifyEntries(settings.window_days)
+    identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
     extracted = identified.identified | "Extract" >> ExtractArticles()
-    normalised = extracted.extractions | "Normalise" >> NormaliseArticles(as_of=settings.as_of)
-    embedded = normalised.articles | "Embed" >> EmbedArticles(settings.model, settings.max_tokens)
-    compared = embedded | "Dedupe" >> CompareArticles(
-        model.dim, settings.window_days, partitions=settings.partitions
+    stored = bounded if stored is None else stored
+    as_of = settings.as_of if stored else None
+    normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
+    embedded = normalised.articles | "Embed" >> EmbedArticles(
+        settings.model, settings.max_tokens, bounded=bounded
     )
-    rejected = (
-        read.rejected,
-        parsed.rejected,
-        extracted.rejected,
-        normalised.rejected,
-    ) | "Rejected" >> beam.Flatten()
-    return Compared(compared, identified.repeats, rejected)
+    compared = embedded | "Dedupe" >> CompareArticles(
+        model.dim, days, partitions=settings.partitions, bounded=bounded, seeds=seeds
+    )
+    rejected = (read.rejected, parsed.rejected, extracted.rejected, normalised.rejected)
+    return Compared(compared, identified.repeats, identified.sightings, rejected)
 
 
 def build(
-    pipeline: beam.Pipeline, sources: Sources, settings: Settings, model: ModelFiles
+    read: Read,
+    settings: Settings,
+    model: ModelFiles,
+    bounded: bool = True,
+    seeds: Seeds | None = None,
+    stored: bool | None = None,
 ) -> Detected:
-    """Wire all stages from sources to events."""
-    upto = compare(pipeline, sources, settings, model)
+    """Wire all stages from documents to events; for the arguments see ``compare``."""
+    upto = compare(read, settings, model, bounded, seeds, stored)
+    days = settings.window_days
     clustered = upto.compared | "Cluster" >> ClusterArticles(
-        model.model_id, settings.window_days, settings.granularity, settings.cross_language
+        model.model_id, days, settings.granularity, settings.cross_language, bounded, seeds
     )
-    scored = clustered.events | "Score" >> ScoreEvents(clustered.assignments, settings.window_days)
+    scored = clustered.events | "Score" >> ScoreEvents(days, bounded, seeds)
     return Detected(
-        clustered.assignments, scored.events, scored.changes, upto.repeats, upto.rejected
+        clustered.assignments,
+        clustered.moved,
+        scored.events,
+        scored.changes,
+        upto.repeats,
+        upto.sightings,
+        upto.rejected,
     )
 
 
 def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
-    """Write every table; returns the relative paths of the files."""
-    tables = (
-        ("articles", detected.assignments),
-        ("events", detected.events),
-        ("event_articles", detected.assignments),
-        ("event_changes", detected.changes),
-        ("dead_letters", detected.rejected),
-    )
-    paths = [records | WriteTable(name, output, dim) for name, records in tables]
+    """Write every table of a bounded run; returns the relative paths of the files."""
+    tables = {**_tables(detected), "dead_letters": detected.rejected | "Rejected" >> beam.Flatten()}
+    paths = [records | WriteTable(name, output, dim) for name, records in tables.items()]
     return paths | "Written" >> beam.Flatten()
+
+
+def collect(detected: Detected, rounds: str) -> None:
+    """Hand every record to the ``Rounds`` registered under that name.
+
+    Without a Flatten: in an in-process engine nothing would come out of it before the end.
+    """
+    for name, records in _tables(detected).items():
+        _ = records | CollectRows(name, rounds)
+    _ = detected.moved | CollectRows(MOVED, rounds)
+    for stage, rejected in zip(REJECTING, detected.rejected):
+        _ = rejected | f"CollectRejected{stage}" >> CollectRows("dead_letters", rounds)
+
+
+def _tables(detected: Detected) -> dict[str, beam.PCollection]:
+    return {
+        "articles": detected.assignments,
+        "events": detected.events,
+        "event_articles": detected.assignments,
+        "event_changes": detected.changes,
+        "sightings": detected.sightings,
+    }

@@ -36,6 +36,10 @@ class Settings:
     feeds: tuple[str, ...]
     output: str
     overwrite: bool
+    streaming: bool
+    resume: bool
+    poll_seconds: float
+    metrics_port: int | None
     model: str
     max_tokens: int
     window_days: float
@@ -66,6 +70,16 @@ def _partitions(text: str) -> int:
     value = _positive_int(text)
     if value > MOST_PARTITIONS:
         raise argparse.ArgumentTypeError(f"{text} is more than {MOST_PARTITIONS}")
+    return value
+
+
+def _port(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port from 0 to 65535")
     return value
 
 
@@ -104,7 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE|URL",
-        help="feeds to fetch once; repeatable: a list file (one per line), an OPML file, one URL "
+        help="feeds to fetch, once or again and again; repeatable: a list file (one per line), an OPML file, one URL "
         "or one local feed file",
     )
     add("--output", required=True, metavar="DIR", help="folder for the tables and run.json")
@@ -112,6 +126,33 @@ def build_parser() -> argparse.ArgumentParser:
         "--overwrite",
         action="store_true",
         help="replace the output of other input or options in DIR",
+    )
+    add(
+        "--streaming",
+        action="store_true",
+        help="go on until stopped: fetch the feeds and look for new and changed files again and "
+        "again; results come after each round. SIGINT or SIGTERM ends it after the round",
+    )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on from the output in DIR, if there is one: same ids, nothing twice; without "
+        "--streaming, for one round",
+    )
+    add(
+        "--poll_seconds",
+        type=_positive_float,
+        default=60.0,
+        metavar="S",
+        help="with --streaming: seconds from the start of a round to the next "
+        "(default: %(default)g)",
+    )
+    add(
+        "--metrics_port",
+        type=_port,
+        metavar="N",
+        help="with --streaming or --resume: serve counters for Prometheus on this port of "
+        "127.0.0.1; 0 picks a free one (default: off)",
     )
     add(
         "--model",
@@ -201,11 +242,22 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
     if not parsed.input and not parsed.feeds:
         stray = f"; {rest[0]} is no flag of this command" if rest else ""
         raise UsageError(f"nothing to read: give --input GLOB or --feeds FILE|URL{stray}")
+    in_rounds = parsed.streaming or parsed.resume
+    if in_rounds and parsed.partitions > 1:
+        raise UsageError("--partitions splits the search of a run that ends: leave it out here")
+    if parsed.metrics_port is not None and not in_rounds:
+        raise UsageError("--metrics_port is for --streaming or --resume")
+    if parsed.resume and parsed.overwrite:
+        raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
     return Settings(
         inputs=tuple(parsed.input),
         feeds=tuple(parsed.feeds),
         output=parsed.output,
         overwrite=parsed.overwrite,
+        streaming=parsed.streaming,
+        resume=parsed.resume,
+        poll_seconds=parsed.poll_seconds,
+        metrics_port=parsed.metrics_port,
         model=parsed.model,
         max_tokens=parsed.max_tokens,
         window_days=parsed.window_days,

@@ -12,7 +12,7 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         counters: by (stage, name).
 
     Returns:
-        read, articles, repeats, rejected (items, which add up), events (without those merged into
+        read, articles, repeats, rejected, rejected_again (items, which add up), events (without those merged into
         others), rejected_by_reason, and every counter by stage. ``read`` is counted where items
         come in, the others where they leave.
     """
@@ -33,13 +33,14 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
     repeats = sum(
         n for name, n in stages.get("identify", {}).items() if name.startswith("repeats_")
     )
-    write = stages.get("write", {})
+    write, score = stages.get("write", {}), stages.get("score", {})
     return {
         "read": rejects("read") + rejects("parse") + stages.get("parse", {}).get("out", 0),
         "articles": write.get("rows_articles", 0),
         "repeats": repeats,
         "rejected": write.get("rows_dead_letters", 0),
-        "events": write.get("rows_events", 0) - stages.get("score", {}).get("merged", 0),
+        "rejected_again": write.get("rejected_again", 0),
+        "events": score.get("opened", 0) - score.get("merged", 0),
         "rejected_by_reason": dict(sorted(reasons.items())),
         "stages": stages,
     }
@@ -56,7 +57,8 @@ def stage_seconds(counters: dict[tuple[str, str], int]) -> dict[str, float]:
 
 def sums_hold(counts: dict[str, Any]) -> bool:
     """Check that every item read is an article row, a repeat or a dead letter."""
-    accounted: int = counts["articles"] + counts["repeats"] + counts["rejected"]
+    parts = ("articles", "repeats", "rejected", "rejected_again")
+    accounted: int = sum(counts[part] for part in parts)
     return bool(counts["read"] == accounted)
 
 
@@ -64,9 +66,10 @@ def summary_line(counts: dict[str, Any], seconds: float) -> str:
     """Say in one line what a run did."""
     reasons = counts["rejected_by_reason"]
     why = f" ({', '.join(f'{n} {reason}' for reason, n in reasons.items())})" if reasons else ""
+    again = f" + {counts['rejected_again']:,} rejected again" if counts["rejected_again"] else ""
     return (
         f"{_of(counts['read'], 'item')} read = {_of(counts['articles'], 'article')} + "
-        f"{_of(counts['repeats'], 'repeat')} + {counts['rejected']:,} rejected{why}; "
+        f"{_of(counts['repeats'], 'repeat')} + {counts['rejected']:,} rejected{why}{again}; "
         f"{_of(counts['events'], 'event')}; {seconds:.1f} s"
     )
 

@@ -100,14 +100,15 @@ def compare_stream(path: str, model_name: str) -> Compared:
     import apache_beam as beam
 
     from pipelines.engine import Collected, new_pipeline, run
-    from pipelines.flow import Sources, compare
+    from pipelines.flow import Sources, compare, read_once
     from pipelines.options import parse_settings
     from transforms._shared.ordering import decision_order
     from transforms.embed.model import resolve_model
 
     settings = parse_settings(["--input", path, "--output", "none", "--model", model_name])
     pipeline: beam.Pipeline = new_pipeline(settings.runner, ())
-    upto = compare(pipeline, Sources((path,), ()), settings, resolve_model(model_name))
+    read = read_once(pipeline, Sources((path,), ()), settings)
+    upto = compare(read, settings, resolve_model(model_name))
     collected = Collected(upto.compared, "Compared")
     run(pipeline)
     found = sorted(collected.read(), key=lambda item: decision_order(item.embedded.article))

@@ -5,11 +5,12 @@ Imports neither Beam nor any other folder of this project.
 
 from schemas.article import Article, EmbeddedArticle, Extraction
 from schemas.document import Document
-from schemas.entry import Entry, Identified
+from schemas.entry import Entry, Identified, Sighting
 from schemas.event import (
     Assignment,
     BreakingReason,
     ChannelReading,
+    Decision,
     EntityCount,
     Event,
     EventChange,
@@ -17,11 +18,14 @@ from schemas.event import (
     Keyword,
     LanguageCount,
     Left,
+    Mention,
+    Move,
+    Moved,
 )
 from schemas.reject import Rejected, Repeat
 from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
 
-SCHEMA_VERSION = "1"  # raised when a table's columns or their meaning change
+SCHEMA_VERSION = "2"  # raised when a table's columns or their meaning change
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -30,6 +34,7 @@ __all__ = [
     "BreakingReason",
     "ChannelReading",
     "ComparedArticle",
+    "Decision",
     "Document",
     "DuplicateVerdict",
     "EmbeddedArticle",
@@ -43,7 +48,11 @@ __all__ = [
     "Keyword",
     "LanguageCount",
     "Left",
+    "Mention",
+    "Move",
+    "Moved",
     "Neighbour",
     "Rejected",
     "Repeat",
+    "Sighting",
 ]

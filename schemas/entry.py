@@ -39,3 +39,14 @@ class Identified:
     article_id: str  # see schemas.ids
     canonical_url: str  # canonical http(s) URL, or the file's URI
     revision: int  # 1 for a new article, higher for a changed one
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What ``identify`` remembers of an article, so that another process can go on from it."""
+
+    article_id: str
+    revision: int
+    identity_key: str  # under which entries that may be this article meet
+    seen_at: datetime  # UTC: when an entry last told of it
+    state: bytes  # as ``SeenIndex`` packs it

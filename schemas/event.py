@@ -1,6 +1,7 @@
 """Events, how articles belong to them, and what happened to them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.verdict import ComparedArticle
@@ -8,6 +9,7 @@ from schemas.verdict import ComparedArticle
 EVENT_STATUSES = ("active", "merged", "closed")
 BREAKING_STATES = ("none", "candidate", "breaking", "developing", "fading")
 GRANULARITIES = ("event", "story")  # how much one event takes in; the first is the default
+MERGED = "merged: "  # opens the reason of a move that took an event as a whole
 GUARDED = ", whatever the probability"  # in the evidence of a decision that a guard took
 ROLES = ("seed", "member", "duplicate", "update")
 
@@ -30,6 +32,7 @@ class Left:
     reason: str  # what turned
     merged: bool  # the event went as a whole
     score: float  # what the article's assignment to it had
+    sequence: int = 0  # of the decision that turned it
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,95 @@ class Assignment:
     second_score: float = 0.0  # probability that it belongs there, had the best not been
     channels: tuple[ChannelReading, ...] = ()  # what was measured, in the order of the model
     earlier: tuple[Left, ...] = ()  # events it was in before, oldest first
+    sequence: int = 0  # place in the order of decisions, from 1
+    votes: bool = False  # it belongs to the second event as well, which speaks for a merge
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One article revision that went from one event to another after it was written."""
+
+    article_id: str
+    revision: int
+    from_event: str
+    to_event: str
+    joined_at: datetime  # event time of the article
+    at: datetime  # event clock when it moved
+    role: str
+    reason: str
+    score: float
+    sequence: int  # of the decision that moved it
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One article revision of an event, as far as the event's row depends on it."""
+
+    article_id: str
+    revision: int
+    at: datetime  # event time
+    dated: bool  # the event time is known
+    published_at: datetime | None
+    precise: bool  # its time is known to the minute
+    family: str
+    role: str
+    unique: bool  # neither a copy nor a changed text
+    language: str
+    title: str  # "" for a copy
+    summary: str  # two sentences; "" for a copy
+
+
+@dataclass(frozen=True)
+class Move:
+    """Articles that left one event for another after they were assigned."""
+
+    article_ids: frozenset[str]
+    from_event: str
+    to_event: str
+    at: datetime  # event clock
+    reason: str
+    score: float  # probability that the one asked about belongs there
+    merged: bool  # the event went as a whole; the one asked about belonged to both
+    sequence: int  # of the decision that turned it
+    mentions: tuple[Mention, ...] = ()  # of those that moved, copies and revisions included
+
+    def apply(self, assignment: Assignment) -> Assignment:
+        """Let an assignment of one of the articles say where it is now, and where it was."""
+        if assignment.event_id != self.from_event:
+            return assignment
+        left = Left(
+            self.from_event, self.at, self.reason, self.merged, assignment.score, self.sequence
+        )
+        moved = replace(assignment, event_id=self.to_event, earlier=(*assignment.earlier, left))
+        if assignment.role not in ("seed", "member"):
+            return moved
+        score = min(assignment.score, self.score) if self.merged else self.score
+        return replace(moved, score=score, evidence=f"moved here: {self.reason}")
+
+    def records(self) -> Iterator[Moved]:
+        """Give a record for each article revision that moved."""
+        for told in self.mentions:
+            yield Moved(
+                article_id=told.article_id,
+                revision=told.revision,
+                from_event=self.from_event,
+                to_event=self.to_event,
+                joined_at=told.at,
+                at=self.at,
+                role=told.role,
+                reason=self.reason,
+                score=self.score,
+                sequence=self.sequence,
+            )
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided when an article came, so that another process can go on from it."""
+
+    assignment: Assignment  # as it was then, before any move
+    moves: tuple[Move, ...]  # who changed events because of it, in order
+    novelty: float  # of its event, see EventState
 
 
 @dataclass(frozen=True)
@@ -87,8 +179,6 @@ class EventState:
     status: str  # one of EVENT_STATUSES
     merged_into: str  # event_id of the survivor; "" unless merged
     representative_article_id: str
-    title: str
-    summary: str  # two sentences of the representative article
     keywords: tuple[Keyword, ...]
     entities: tuple[EntityCount, ...]
     cohesion_mean: float  # mean cosine of members to the centroid
@@ -98,6 +188,7 @@ class EventState:
     centroid: bytes  # little-endian float32, unit norm
     embedding_model: str
     clock: datetime  # largest event time the partition had seen when this state was taken
+    mentions: tuple[Mention, ...]  # its articles, in the order they joined; at least one
 
 
 @dataclass(frozen=True)
@@ -135,6 +226,7 @@ class Event:
     cohesion_mean: float
     cohesion_min: float
     contested: bool
+    novelty: float
     centroid: bytes
     embedding_model: str
 
@@ -144,7 +236,7 @@ class EventChange:
     """Something that happened to an event, in the shape of a CloudEvent 1.0."""
 
     id: str  # hash of subject, type and time: the same on replay
-    type: str  # org.newsevents.event.created, .breaking, .merged or .closed
+    type: str  # org.newsevents.event.created, .updated, .breaking, .merged or .closed
     subject: str  # event_id
     time: datetime  # UTC, in event time
     data: str  # JSON object

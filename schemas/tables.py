@@ -15,6 +15,7 @@ _BIGQUERY_TYPES = {
     "bytes": "BYTES",
     "bool": "BOOLEAN",
     "int32": "INTEGER",
+    "int64": "INTEGER",
     "float32": "FLOAT",
     "float64": "FLOAT",
     "timestamp": "TIMESTAMP",
@@ -171,9 +172,11 @@ ARTICLES = Table(
         _text("dup_of", "article_id of the original.", nullable=True),
         _share("dup_score", "Measured overlap with the original, 0 to 1.", nullable=True),
         _text("dup_evidence", "What was compared and found.", nullable=True),
-        _text("event_id", "Event it belongs to."),
+        _text("event_id", "Event it was put in; event_articles says where it is now."),
         _share("event_score", "Probability that it belongs there, 0 to 1."),
         _text("event_evidence", "Channels, values and margin to the second-best event."),
+        Column("time_known", "bool", "event_time is more than the time of a dropped file."),
+        Column("sequence", "int64", "Place in the order in which articles were decided on."),
         _vector("embedding", "Unit vector of title and lead."),
         _EMBEDDING_MODEL,
         _SCHEMA_VERSION,
@@ -243,6 +246,7 @@ EVENTS = Table(
                 Column("passed", "bool", "Whether it was reached."),
             ),
         ),
+        _share("novelty", "1 less the cosine of its first article to the nearest earlier one."),
         _share("cohesion_mean", "Mean cosine of members to the centroid."),
         _share("cohesion_min", "Lowest cosine of a member to the centroid."),
         Column("contested", "bool", "Some assignment lay close to the threshold."),
@@ -254,8 +258,8 @@ EVENTS = Table(
 
 EVENT_ARTICLES = Table(
     name="event_articles",
-    description="One row per article revision in an event.",
-    key=("event_id", "article_id", "revision"),
+    description="One row per article revision that came into an event or left one.",
+    key=("event_id", "article_id", "revision", "sequence"),
     partition_by="joined_at",
     columns=(
         _text("event_id", "Event."),
@@ -272,6 +276,11 @@ EVENT_ARTICLES = Table(
         _share("best_score", "Probability that it belongs to that one, 0 to 1."),
         _text("second_event_id", "Candidate that came next.", nullable=True),
         _share("second_score", "Probability that it belongs there, had the best not been."),
+        Column("votes", "bool", "It belongs to the second event as well: speaks for a merge."),
+        Column(
+            "sequence", "int64",
+            "The decision that made this row, of all articles in order; the greatest counts.",
+        ),
         Column(
             "channels",
             "struct",
@@ -296,7 +305,7 @@ EVENT_CHANGES = Table(
         _text("id", "Hash of subject, type and time."),
         _text("source", "Always /newsevents."),
         _text("specversion", "Always 1.0."),
-        _text("type", "org.newsevents.event.created, .breaking, .merged or .closed."),
+        _text("type", "org.newsevents.event.created, .updated, .breaking, .merged or .closed."),
         _text("subject", "event_id."),
         _time("time", "Event time of the change."),
         _text("data", "JSON object with the details."),
@@ -322,4 +331,19 @@ DEAD_LETTERS = Table(
     ),
 )
 
-TABLES = (ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS)
+SIGHTINGS = Table(
+    name="sightings",
+    description="What is remembered of the articles seen, for a run that goes on from here.",
+    key=("article_id", "revision", "seen_at"),
+    partition_by="seen_at",
+    columns=(
+        _text("article_id", "Article."),
+        _count("revision", "Revisions it had by then."),
+        _text("identity_key", "Domain, or start of the text hash, under which it is looked up."),
+        _time("seen_at", "When an entry last told of it."),
+        Column("state", "bytes", "Names, hashes and samples of its texts."),
+        _SCHEMA_VERSION,
+    ),
+)
+
+TABLES = (ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS)

@@ -23,7 +23,7 @@ def test_every_column_comes_from_its_source(make_extraction, english):
         published_source="feed",
         origin_publisher="Example &amp; Co",
     )
-    article = normalise_article(extraction, english, bounded=True)
+    article = normalise_article(extraction, english, max_delay=None)
     assert article.title == "Bridge & ferry"
     assert article.description == "One. Two."
     assert article.body == "First.\n\nSecond line."
@@ -44,7 +44,7 @@ def test_every_column_comes_from_its_source(make_extraction, english):
 
 def test_a_file_takes_the_address_its_page_declares_but_keeps_its_id(make_extraction, english):
     link = "https://www.town.example/bridge/?utm_source=x"
-    article = normalise_article(make_extraction(**FILE, canonical_link=link), english, bounded=True)
+    article = normalise_article(make_extraction(**FILE, canonical_link=link), english, max_delay=None)
     assert article.canonical_url == "https://town.example/bridge"
     assert article.url == "file:///in/a.txt"
     assert article.article_id == "article-1"
@@ -53,12 +53,12 @@ def test_a_file_takes_the_address_its_page_declares_but_keeps_its_id(make_extrac
 
 def test_a_web_address_is_not_replaced_by_the_declared_one(make_extraction, english):
     extraction = make_extraction(canonical_link="https://other.example/story")
-    article = normalise_article(extraction, english, bounded=True)
+    article = normalise_article(extraction, english, max_delay=None)
     assert article.canonical_url == "https://town.example/story"
 
 
 def test_an_undated_file_gets_its_modification_time_but_it_is_not_known(make_extraction, english):
-    article = normalise_article(make_extraction(**FILE), english, bounded=True)
+    article = normalise_article(make_extraction(**FILE), english, max_delay=None)
     assert (article.published_at, article.published_at_source) == (RECEIVED_AT, "file_mtime")
     assert (article.event_time, article.time_known) == (RECEIVED_AT, False)
     assert (article.domain, article.publisher_family) == ("", "unknown")
@@ -66,32 +66,32 @@ def test_an_undated_file_gets_its_modification_time_but_it_is_not_known(make_ext
 
 def test_dates_in_quoted_comments_do_not_count(make_extraction, english):
     extraction = make_extraction(**FILE, quoted="2 Comments\n\n12 June 2014\n\nGood.")
-    article = normalise_article(extraction, english, bounded=True)
+    article = normalise_article(extraction, english, max_delay=None)
     assert article.published_at_source == "file_mtime"
 
 
 def test_a_dateline_in_a_file_is_its_date(make_extraction, english):
     extraction = make_extraction(**FILE, body="12 June 2014\n\nThe council voted.")
-    article = normalise_article(extraction, english, bounded=True)
+    article = normalise_article(extraction, english, max_delay=None)
     assert (article.published_at_source, article.time_known) == ("text", True)
     assert article.event_time == datetime(2014, 6, 12, tzinfo=timezone.utc)
 
 
 def test_an_undated_item_of_a_stream_counts_when_it_was_seen(make_extraction, english):
-    article = normalise_article(make_extraction(), english, bounded=False)
+    article = normalise_article(make_extraction(), english, max_delay=timedelta(days=14))
     assert (article.published_at, article.published_at_flag) == (None, "missing")
     assert (article.event_time, article.time_known) == (RECEIVED_AT, True)
 
 
 def test_an_undated_record_of_a_file_is_not_of_known_time(make_extraction, english):
     extraction = make_extraction(input_kind="jsonl", feed_url="")
-    article = normalise_article(extraction, english, bounded=True)
+    article = normalise_article(extraction, english, max_delay=None)
     assert (article.published_at, article.time_known) == (None, False)
 
 
 def test_a_headline_without_readable_characters_is_refused(make_extraction, english):
     with pytest.raises(RejectError, match="no readable character"):
-        normalise_article(make_extraction(title="\u200b\x00"), english, bounded=True)
+        normalise_article(make_extraction(title="\u200b\x00"), english, max_delay=None)
 
 
 UNPACKED_AT = datetime(1980, 1, 1, tzinfo=timezone.utc)
@@ -108,7 +108,7 @@ STORED = {
 def test_a_files_modification_time_does_not_bound_its_dates(name, make_extraction, english):
     dated = {"published": "2026-03-05T10:00:00Z", "published_source": "json_ld"}
     extraction = make_extraction(**STORED[name], **dated, received_at=UNPACKED_AT)
-    article = normalise_article(extraction, english, bounded=True, as_of=RUN_AT)
+    article = normalise_article(extraction, english, max_delay=None, as_of=RUN_AT)
     published_at = datetime(2026, 3, 5, 10, tzinfo=timezone.utc)
     assert (article.published_at, article.published_at_flag) == (published_at, "ok")
     assert article.event_time == article.first_seen_at == published_at
@@ -117,14 +117,14 @@ def test_a_files_modification_time_does_not_bound_its_dates(name, make_extractio
 def test_a_date_after_the_run_is_in_the_future(make_extraction, english):
     dated = {"published": "2026-05-05T10:00:00Z", "published_source": "json_ld"}
     extraction = make_extraction(**FILE, **dated)
-    article = normalise_article(extraction, english, bounded=True, as_of=RUN_AT)
+    article = normalise_article(extraction, english, max_delay=None, as_of=RUN_AT)
     assert (article.published_at, article.published_at_flag) == (None, "future")
     assert article.event_time == article.first_seen_at == RECEIVED_AT
 
 
 def test_a_file_from_the_future_was_seen_in_this_run(make_extraction, english):
     extraction = make_extraction(**FILE, received_at=RUN_AT + timedelta(days=9999))
-    article = normalise_article(extraction, english, bounded=True, as_of=RUN_AT)
+    article = normalise_article(extraction, english, max_delay=None, as_of=RUN_AT)
     assert (article.published_at, article.published_at_flag) == (None, "future")
     assert (article.event_time, article.time_known) == (RUN_AT, False)
     assert article.first_seen_at == RUN_AT
@@ -144,7 +144,7 @@ def test_a_crawl_from_the_future_dates_nothing(declared, make_extraction, englis
     crawl = {"key": "file:///in/a.warc#record-1", "input_kind": "warc", "feed_url": ""}
     received_at = datetime(9999, 12, 31, 23, 59, tzinfo=timezone.utc)
     extraction = make_extraction(**crawl, **declared, received_at=received_at)
-    article = normalise_article(extraction, english, bounded=True, as_of=RUN_AT)
+    article = normalise_article(extraction, english, max_delay=None, as_of=RUN_AT)
     assert article.published_at is None
     assert article.first_seen_at == article.event_time == RUN_AT
     assert not article.time_known
@@ -162,7 +162,7 @@ def test_a_crawl_from_the_future_dates_nothing(declared, make_extraction, englis
 def test_what_was_fetched_is_not_younger_than_its_answer(source, make_extraction, english):
     dated = {"published": "2026-03-05T10:00:00Z", "published_source": "feed"}
     extraction = make_extraction(**source, **dated)
-    article = normalise_article(extraction, english, bounded=True, as_of=RUN_AT)
+    article = normalise_article(extraction, english, max_delay=None, as_of=RUN_AT)
     assert (article.published_at, article.published_at_flag) == (None, "future")
     assert (article.first_seen_at, article.time_known) == (RECEIVED_AT, True)
 
@@ -181,7 +181,7 @@ def test_items_with_and_without_a_link_and_letters_have_one_publisher(make_extra
         ),
         make_extraction(**FILE | {"input_kind": "eml", "source_name": "Desk"}, **home),
     ]
-    articles = [normalise_article(each, english, bounded=True) for each in extractions]
+    articles = [normalise_article(each, english, max_delay=None) for each in extractions]
     families = [(article.domain, article.publisher_family) for article in articles]
     assert families == [("selby.example", "selby.example")] * 4
 
@@ -196,7 +196,7 @@ def test_items_with_and_without_a_link_and_letters_have_one_publisher(make_extra
     ids=["free mail", "nameless free mail", "passed on"],
 )
 def test_who_only_carries_an_item_is_not_its_publisher(source, family, make_extraction, english):
-    article = normalise_article(make_extraction(**FILE | source), english, bounded=True)
+    article = normalise_article(make_extraction(**FILE | source), english, max_delay=None)
     assert (article.domain, article.publisher_family) == ("", family)
 
 
@@ -206,7 +206,7 @@ def test_addresses_hold_no_secrets_and_the_id_stays(make_extraction, english):
         url="https://user:S2@town.example/1?token=S1&id=5",
         image_url="https://u:S2@town.example/a.jpg?sig=S3",
     )
-    article = normalise_article(extraction, english, bounded=True)
+    article = normalise_article(extraction, english, max_delay=None)
     assert article.url == "https://town.example/1?token=REDACTED&id=5"
     assert article.canonical_url == "https://town.example/1?id=5&token=REDACTED"
     assert article.image_url == "https://town.example/a.jpg?sig=REDACTED"

@@ -11,7 +11,7 @@ import pytest
 
 import transforms
 from pipelines.engine import Collected, new_pipeline, run
-from pipelines.flow import Sources, build, compare, write
+from pipelines.flow import Sources, build, compare, read_once, write
 from pipelines.options import parse_settings
 from schemas import Document, Identified
 from transforms._shared.ordering import decision_order
@@ -67,7 +67,7 @@ def stages_in_readme():
 def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
     model = resolve_model(settings.model)
     pipeline = new_pipeline(settings.runner, ())
-    write(build(pipeline, sources, settings, model), settings.output, model.dim)
+    write(build(read_once(pipeline, sources, settings), settings, model), settings.output, model.dim)
     assert stages_of(pipeline) == transforms.__all__
     of = {name: getattr(transforms, name).__module__.split(".")[1] for name in transforms.__all__}
     assert [of[name] for name in stages_of(pipeline)] == stages_in_readme()
@@ -84,7 +84,7 @@ def test_building_touches_neither_sources_nor_output(settings, tmp_path):
     missing = Sources((str(tmp_path / "missing.txt"),), ("http://127.0.0.1:9/feed",))
     pipeline = new_pipeline(settings.runner, ())
     model = resolve_model(settings.model)
-    write(build(pipeline, missing, settings, model), str(tmp_path / "out"), model.dim)
+    write(build(read_once(pipeline, missing, settings), settings, model), str(tmp_path / "out"), model.dim)
     assert not list(tmp_path.iterdir())
 
 
@@ -184,7 +184,8 @@ def test_shuffled_sources_give_the_records_of_the_plain_composition(composed, so
     shuffled = Sources(*(tuple(mixed.sample(part, len(part))) for part in sources))
     assert shuffled != sources
     pipeline = new_pipeline(settings.runner, ())
-    detected = build(pipeline, shuffled, settings, resolve_model(settings.model))
+    read = read_once(pipeline, shuffled, settings)
+    detected = build(read, settings, resolve_model(settings.model))
     collected = [
         Collected(detected.assignments, "Assignments"),
         Collected(detected.events, "Events"),

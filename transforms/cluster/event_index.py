@@ -1,9 +1,8 @@
 """Turn compared articles into events, one at a time: join, open, merge, or move on."""
 
-import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
@@ -11,23 +10,24 @@ import numpy as np
 from schemas import (
     Assignment,
     ComparedArticle,
+    Decision,
     EntityCount,
     EventState,
     Keyword,
-    Left,
+    Move,
     Neighbour,
 )
-from schemas.event import GRANULARITIES
+from schemas.event import GRANULARITIES, MERGED
 from schemas.ids import event_id
 from transforms._shared.shards import WINDOW, WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
 from transforms.cluster.join_model import Features, JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, reading, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article, name_others
+from transforms.cluster.mention import mention_of
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
-_FORMAT = b"\x04"
 _KEYWORDS = 8
 _ENTITIES = 10
 _SURE = 0.5  # probability from which an article that joined one event belongs to another as well
@@ -38,30 +38,6 @@ _ASKED_LATEST = 8  # after a look at so many of those they would leave behind
 _COMPARED = 12  # latest members that an article's nearness to its event is taken from
 _ALIKE = 0.65  # cosine from which titles need not name the same
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-@dataclass(frozen=True)
-class Move:
-    """Articles that left one event for another after they were assigned."""
-
-    article_ids: frozenset[str]
-    from_event: str
-    to_event: str
-    at: datetime  # event clock
-    reason: str
-    score: float  # probability that the one asked about belongs there
-    merged: bool  # the event went as a whole; the one asked about belonged to both
-
-    def apply(self, assignment: Assignment) -> Assignment:
-        """Let an assignment of one of the articles say where it is now, and where it was."""
-        if assignment.event_id != self.from_event:
-            return assignment
-        left = Left(self.from_event, self.at, self.reason, self.merged, assignment.score)
-        moved = replace(assignment, event_id=self.to_event, earlier=(*assignment.earlier, left))
-        if assignment.role not in ("seed", "member"):
-            return moved
-        score = min(assignment.score, self.score) if self.merged else self.score
-        return replace(moved, score=score, evidence=f"moved here: {self.reason}")
 
 
 class EventIndex:
@@ -105,12 +81,18 @@ class EventIndex:
         self._nearest: dict[str, float] = {}  # cosine of each original to its event as it joined
         self._votes: dict[tuple[str, str], int] = {}  # younger and older event → articles
         self._opened = 0
+        self._decided = 0
+        self._touched: dict[str, None] = {}  # events that changed since they were last described
         self._last_sweep: float | None = None
         self._moves: list[Move] = []
         self._merged: list[EventState] = []
 
     def assign(self, compared: ComparedArticle) -> Assignment:
         """Put one article into an event: its original's, the best candidate's or a new one."""
+        self._decided += 1
+        return replace(self._assign(compared), sequence=self._decided)
+
+    def _assign(self, compared: ComparedArticle) -> Assignment:
         settled = self._settle(compared)
         if settled is not None:
             return settled
@@ -124,10 +106,12 @@ class EventIndex:
         if not found.joins:
             name = self._open(compared, member, novelty, found.contested)
             return found.assignment(compared, name, "seed", 1.0)
-        self._join(member, found.best, found.contested)
-        name = self._vote(found, member) or found.best
+        self._join(member, found.best, found.contested, compared)
+        votes = self._belongs_to_both(found, member)
+        name = (votes and self._vote(found, member)) or found.best
         self._reconsider(member, name, compared.neighbours)
-        return found.assignment(compared, name, "member", found.probability)
+        joined = found.assignment(compared, found.best, "member", found.probability)
+        return replace(joined, votes=votes)
 
     def place(self, compared: ComparedArticle, event: str | None) -> Assignment:
         """Put an article where a label says: into ``event`` while it is open, else a new one.
@@ -146,8 +130,51 @@ class EventIndex:
         if event is None or event not in self._events:
             name = self._open(compared, member, 1.0, False)
             return Assignment(compared, name, "seed", 1.0, "labelled", False)
-        self._join(member, event, False)
+        self._join(member, event, False, compared)
         return Assignment(compared, event, "member", 1.0, "labelled", False)
+
+    def replay(self, decision: Decision) -> None:
+        """Do again what was decided before, without judging; in the order of ``sequence``.
+
+        An event that is not open, because its rows were lost, is opened under its old id.
+        """
+        assignment = decision.assignment
+        compared, event = assignment.compared, assignment.event_id
+        at = known_time(compared.embedded.article)
+        self._clock.advance(at)
+        self._decided = max(self._decided, assignment.sequence)
+        if assignment.role in ("update", "duplicate") and event in self._events:
+            self._follow(compared, event, at, assignment.role, assignment.score, "")
+        else:
+            member = measure_article(compared.embedded, self._frequencies)
+            if event in self._events:
+                self._join(member, event, assignment.contested, compared)
+            else:
+                novelty, contested = decision.novelty, assignment.contested
+                self._open(compared, member, novelty, contested, event)
+        if assignment.votes:
+            self._count_vote(event, assignment.second_event_id)
+        for move in decision.moves:
+            self._repeat(move)
+        self._moves, self._merged, self._touched = [], [], {}
+
+    def novelty(self, event: str) -> float:
+        """Give how new an open event was when it was opened, [0, 1]; 1 when it is not open."""
+        return self._events[event].novelty if event in self._events else 1.0
+
+    def holds(self, article_id: str) -> bool:
+        """Say whether an article is in an event that was not retired."""
+        return article_id in self._event_of
+
+    def _repeat(self, move: Move) -> None:
+        home, other = self._events.get(move.from_event), self._events.get(move.to_event)
+        if home is None or other is None:
+            return  # its rows were lost
+        if move.merged:
+            self._merge(other, home, move.reason, move.score)
+            return
+        for name in sorted(move.article_ids & self._members.keys()):
+            self._shift(self._members[name], home, other, move.article_ids)
 
     def moves(self) -> list[Move]:
         """Give the articles that changed their event since the last call, in order."""
@@ -159,13 +186,18 @@ class EventIndex:
         article = compared.embedded.article
         at = known_time(article)
         self._clock.advance(at)
-        if known := self._event_of.get(article.article_id):
+        if known := self._open_event_of(article.article_id):
             return self._follow(compared, known, at, "update", 1.0, "a new revision of a member")
-        if original := self._event_of.get(compared.verdict.of):
+        if original := self._open_event_of(compared.verdict.of):
             evidence = f"{compared.verdict.kind} of {compared.verdict.of}"
             score = compared.verdict.score
             return self._follow(compared, original, at, "duplicate", score, evidence)
         return None
+
+    def _open_event_of(self, article_id: str) -> str | None:
+        """Find the event of an article, unless it was quiet for too long."""
+        event = self._event_of.get(article_id)
+        return event if event is not None and self._is_open(event) else None
 
     def _judgements(self, member: Member, compared: ComparedArticle) -> Iterator[Judgement]:
         """Judge the events in the article's language, then, if asked for, those in others."""
@@ -234,25 +266,39 @@ class EventIndex:
             return "the titles name what the other does not mention"
         return ""
 
+    def _belongs_to_both(self, found: Judgement, member: Member) -> bool:
+        """Say whether an article that joined the best event belongs to the second as well."""
+        if found.second_probability < max(_SURE, found.threshold):
+            return False
+        measured = found.candidates.of(found.second)
+        return not self._guard(member, self._events[found.second], measured)
+
+    def _count_vote(self, best: str, second: str) -> int:
+        """Count an article that belongs to two events; give the votes for their merge so far."""
+        if best not in self._events or second not in self._events:
+            return 0  # their rows were lost
+        key = self._younger_and_older(best, second)
+        self._votes[key] = self._votes.get(key, 0) + 1
+        return self._votes[key]
+
+    def _younger_and_older(self, one: str, other: str) -> tuple[str, str]:
+        older, younger = sorted((one, other), key=lambda name: self._events[name].opened)
+        return younger, older
+
     def _vote(self, found: Judgement, member: Member) -> str | None:
         """Count an article that belongs to two events; merge them when enough do.
 
         Returns:
             The surviving event when there was a merge.
         """
-        if found.second_probability < max(_SURE, found.threshold):
-            return None
-        second = self._events[found.second]
-        if self._guard(member, second, found.candidates.of(found.second)):
-            return None
-        older, younger = sorted((self._events[found.best], second), key=lambda e: e.opened)
-        key = (younger.event_id, older.event_id)
-        self._votes[key] = self._votes.get(key, 0) + 1
+        votes = self._count_vote(found.best, found.second)
+        names = self._younger_and_older(found.best, found.second)
+        younger, older = (self._events[name] for name in names)
         smaller = min(len(older.members), len(younger.members))
-        if self._votes[key] < max(_LEAST_VOTES, _VOTING_SHARE * smaller):
+        if votes < max(_LEAST_VOTES, _VOTING_SHARE * smaller):
             return None
         reason = (
-            f"merged: {self._votes[key]} articles belonged to both, the last {member.article_id} "
+            f"{MERGED}{votes} articles belonged to both, the last {member.article_id} "
             f"with a probability of {found.probability:.2f} and {found.second_probability:.2f}"
         )
         self._merge(older, younger, reason, found.second_probability)
@@ -285,16 +331,24 @@ class EventIndex:
         here = _probability(model, old, rest, rest.members[: -_ASKED_LATEST - 1 : -1])
         if here >= threshold:
             return
-        self._events[home.event_id] = rest
-        self._join(old, other.event_id, False)
-        other.article_ids |= ids
-        self._event_of.update(dict.fromkeys(ids, other.event_id))
-        del self._nearest[old.article_id]  # it moves only once
+        self._shift(old, home, other, ids)
         reason = (
             f"{new.article_id} is nearer; probability {there:.2f} there, {here:.2f} here "
             f"(needs {threshold:.2f})"
         )
         self._moved(ids, home, other.event_id, reason, there)
+
+    def _shift(
+        self, old: Member, home: OpenEvent, other: OpenEvent, ids: Set[str]
+    ) -> None:
+        """Take an original and its copies from one event to another."""
+        self._events[home.event_id] = home.without(old, ids)
+        self._join(old, other.event_id, False)
+        other.article_ids |= ids
+        other.mentions += [told for told in home.mentions if told.article_id in ids]
+        self._event_of.update(dict.fromkeys(ids, other.event_id))
+        del self._nearest[old.article_id]  # it moves only once
+        self._touched[home.event_id] = None
 
     def _moved(
         self,
@@ -306,8 +360,11 @@ class EventIndex:
         merged: bool = False,
     ) -> None:
         at = _EPOCH + timedelta(seconds=self._now(left))
-        moved = frozenset(article_ids)
-        self._moves.append(Move(moved, left.event_id, to_event, at, reason, score, merged))
+        told = tuple(told for told in left.mentions if told.article_id in article_ids)
+        moved, sequence = frozenset(article_ids), self._decided
+        self._moves.append(
+            Move(moved, left.event_id, to_event, at, reason, score, merged, sequence, told)
+        )
 
     def _merge(self, older: OpenEvent, younger: OpenEvent, reason: str, score: float) -> None:
         """Let the older of two events take over the younger."""
@@ -315,14 +372,18 @@ class EventIndex:
         self._moved(younger.article_ids, younger, older.event_id, reason, score, merged=True)
         older.take_over(younger)
         del self._events[younger.event_id]
+        self._touched.pop(younger.event_id, None)
+        self._touched[older.event_id] = None
         for article in younger.article_ids:
             self._event_of[article] = older.event_id
         self._votes = {
             key: votes for key, votes in self._votes.items() if younger.event_id not in key
         }
 
-    def _join(self, member: Member, event: str, contested: bool) -> None:
-        """Add an article to an open event."""
+    def _join(
+        self, member: Member, event: str, contested: bool, compared: ComparedArticle | None = None
+    ) -> None:
+        """Add an article to an open event; one that moves there was told of before."""
         state = self._events[event]
         if state.members:
             latest = state.members[-_COMPARED:]
@@ -332,6 +393,16 @@ class EventIndex:
         state.contested |= contested
         self._event_of[member.article_id] = event
         self._members[member.article_id] = member
+        self._touched[event] = None
+        if compared is not None:
+            role = "member" if len(state.members) > 1 else "seed"
+            state.mentions.append(mention_of(compared, role))
+
+    def changed(self) -> Iterator[EventState]:
+        """Describe the open events that changed since the last call."""
+        touched, self._touched = self._touched, {}
+        for name in touched:
+            yield self._state(self._events[name])
 
     def states(self) -> Iterator[EventState]:
         """Describe every open event as it stands."""
@@ -360,56 +431,29 @@ class EventIndex:
             event = self._events[name]
             yield self._state(event)
             del self._events[name]
+            self._touched.pop(name, None)
             for article in event.article_ids:
-                for known in (self._event_of, self._members, self._nearest, self._copies):
-                    known.pop(article, None)
+                if self._event_of.get(article) == name:  # a later text may be in another by now
+                    for known in (self._event_of, self._members, self._nearest, self._copies):
+                        known.pop(article, None)
         if quiet:
             gone = set(quiet)
             self._votes = {k: n for k, n in self._votes.items() if not gone.intersection(k)}
 
-    def to_bytes(self) -> bytes:
-        """Store the open events; an index that gets them by ``restore`` decides alike.
-
-        Take ``moves`` and ``retired`` first: they are not stored.
-        """
-        frequencies = (self._frequencies.stream, self._frequencies.stream_documents)
-        places = (self._event_of, self._nearest, self._copies, self._votes, self._opened)
-        state = (self._events, *places, self._clock.now, self._last_sweep, frequencies)
-        return _FORMAT + pickle.dumps(state, protocol=5)
-
-    def restore(self, stored: bytes) -> None:
-        """Become what ``to_bytes`` stored; model, background table and settings stay.
-
-        Raises:
-            ValueError: the bytes are of another format version.
-        """
-        if stored[:1] != _FORMAT:
-            raise ValueError("event index of another format version: rebuild it from output")
-        (
-            self._events,
-            self._event_of,
-            self._nearest,
-            self._copies,
-            self._votes,
-            self._opened,
-            now,
-            self._last_sweep,
-            (stream, documents),
-        ) = pickle.loads(stored[1:])
-        self._clock.advance(now)
-        self._frequencies.stream, self._frequencies.stream_documents = stream, documents
-        for event in self._events.values():
-            self._members.update({member.article_id: member for member in event.members})
-
     def _open(
-        self, compared: ComparedArticle, member: Member, novelty: float, contested: bool
+        self,
+        compared: ComparedArticle,
+        member: Member,
+        novelty: float,
+        contested: bool,
+        name: str = "",
     ) -> str:
         """Open an event with its first article; give its id."""
-        name = event_id(member.article_id, compared.embedded.article.revision)
+        name = name or event_id(member.article_id, compared.embedded.article.revision)
         self._opened += 1
         nothing = np.zeros(len(member.vector))
-        self._events[name] = OpenEvent(name, self._opened, novelty, nothing)
-        self._join(member, name, contested)
+        self._events[name] = OpenEvent(name, self._opened, round(novelty, 4), nothing)
+        self._join(member, name, contested, compared)
         return name
 
     def _follow(
@@ -426,7 +470,9 @@ class EventIndex:
         self._event_of[article.article_id] = event
         if role == "duplicate":
             self._copies.setdefault(compared.verdict.of, []).append(article.article_id)
+        self._touched[event] = None
         self._events[event].article_ids.add(article.article_id)
+        self._events[event].mentions.append(mention_of(compared, role))
         self._events[event].touch(at)
         return Assignment(compared, event, role, score, evidence, False)
 
@@ -442,8 +488,6 @@ class EventIndex:
             status="merged" if merged_into else status,
             merged_into=merged_into,
             representative_article_id=speaker.article_id,
-            title=speaker.title,
-            summary=speaker.summary,
             keywords=tuple(Keyword(*pair) for pair in event.keywords(_KEYWORDS)),
             entities=tuple(EntityCount(text, count) for text, count in spoken[:_ENTITIES]),
             cohesion_mean=sum(cosines) / len(cosines),
@@ -453,6 +497,7 @@ class EventIndex:
             centroid=centroid.astype("<f4").tobytes(),
             embedding_model=self._embedding_model,
             clock=_EPOCH + timedelta(seconds=self._now(event)),
+            mentions=tuple(event.mentions),
         )
 
     def _now(self, event: OpenEvent) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from schemas import Article, EmbeddedArticle
 from transforms._shared.scripts import is_latin
 from transforms._shared.shards import seconds
-from transforms._shared.words import COUNTING, first_sentences, words
+from transforms._shared.words import COUNTING, words
 from transforms.cluster.languages import common_words
 from transforms.cluster.packed_terms import Floats, PackedTerms, pack, shared_terms
 from transforms.cluster.terms import (
@@ -40,7 +40,7 @@ _SPANS = len(CHANNELS)  # names of several words are packed behind the channels
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What is kept of an original article while its event lives: about 4 KB as stored."""
+    """What is kept of an original article while its event lives: about 3.5 KB as stored."""
 
     article_id: str
     at: float | None  # event time in seconds since 1970; None when unknown
@@ -49,8 +49,6 @@ class Member:
     keywords: tuple[str, ...]  # its heaviest terms
     keyword_weights: NDArray[np.float32]
     names: tuple[str, ...]  # as written
-    title: str
-    summary: str
     named: bool  # whether it says whom or what it is about, as far as that can be told
     brief: bool  # hardly more than a headline: every channel then says the same few words
     latin: bool  # whether it is in Latin letters: the default model reads no others
@@ -84,8 +82,6 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
         keywords=tuple(sys.intern(term) for term, _ in heaviest),
         keyword_weights=np.array([weight for _, weight in heaviest], np.float32),
         names=tuple(sys.intern(name) for name in terms.names if not _dates(name))[:_MAX_NAMES],
-        title=article.title,
-        summary=first_sentences(article.body or article.description),
         named=terms.capitals and bool(terms.bags["names"]),
         brief=terms.bags["full"].total() < _BRIEF_WORDS,
         latin=is_latin(f"{article.title} {article.body or article.description}"),

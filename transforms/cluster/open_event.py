@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas import Mention
 from transforms.cluster.likeness import Member
 
 _DECAY_DAYS = 4.0  # a member's weight in the centroid falls to 1/e after this gap
@@ -27,6 +28,7 @@ class OpenEvent:
     dense: NDArray[np.float64]
     members: list[Member] = field(default_factory=list)
     article_ids: set[str] = field(default_factory=set)
+    mentions: list[Mention] = field(default_factory=list)  # copies and revisions included
     oldest: float | None = None
     newest: float | None = None
     contested: bool = False
@@ -53,6 +55,7 @@ class OpenEvent:
             if other is not member:
                 rest.absorb(other)
         rest.article_ids = self.article_ids - article_ids
+        rest.mentions = [told for told in self.mentions if told.article_id not in article_ids]
         rest.contested = self.contested
         rest.touch(self.oldest)
         rest.touch(self.newest)
@@ -66,6 +69,7 @@ class OpenEvent:
         self.dense += other.dense
         self.members += other.members
         self.article_ids |= other.article_ids
+        self.mentions += other.mentions
         self.touch(other.oldest)
         self.touch(other.newest)
         self.contested |= other.contested

@@ -1,17 +1,24 @@
-"""Beam shell of cluster: one event index per partition, fed in decision order."""
+"""Beam shell of cluster: one event index per partition, fed in decision order or as articles come."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import apache_beam as beam
+from apache_beam.coders import BytesCoder
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas import Assignment, ComparedArticle, EventState
+from schemas import Assignment, ComparedArticle, Decision, EventState, Move, Moved
 from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
+from transforms._shared.kept import Kept
 from transforms._shared.ordering import ONE_PARTITION, decision_order
+from transforms._shared.seeds import Seeds
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import ANY_MODEL, load_cross_model, load_join_model
@@ -21,61 +28,64 @@ from transforms.cluster.terms import background_frequencies
 class Clustered(NamedTuple):
     assignments: beam.PCollection[Assignment]
     events: beam.PCollection[EventState]
+    moved: beam.PCollection[Moved]
 
 
 @dataclass
 class ClusterArticles(beam.PTransform):
-    """Put each article into one event, and describe each event once.
+    """Put each article into one event, and describe the events.
 
     Rejects nothing. Keeps, per partition, the open events of the last ``window_days``; an event
-    quiet for longer is closed when the event clock says so. In a bounded run articles are taken
-    in order of event time, so late data does not exist; undated ones go first. An assignment names
-    the event the article is in at the end; ``earlier`` names those it was in before a merge.
+    quiet for longer is closed when the event clock says so.
+
+    Bounded: articles are taken in order of event time, so late data does not exist; undated ones
+    go first. An assignment names the event the article is in at the end; ``earlier`` names those
+    it was in before; ``moved`` is empty, and each event is described once. Unbounded: articles
+    are taken as they come, an assignment is what was decided then, ``moved`` says who went
+    elsewhere since, and at the end of a bundle each event that it changed is described. The state
+    is a log of the articles of open events.
     """
 
     embedding_model: str  # id of the model the vectors came from
     window_days: float = WINDOW_DAYS
     granularity: str = GRANULARITIES[0]
     cross_language: bool = False  # let articles in different languages meet
+    bounded: bool = True
+    seeds: Seeds | None = None  # what to go on from; only used when not bounded
 
     def expand(self, compared: beam.PCollection[ComparedArticle]) -> Clustered:
-        grouped = (
-            compared
-            | "KeyByPartition" >> beam.Map(_by_partition)
-            | "GroupPartition" >> beam.GroupByKey()
+        keyed = compared | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
+            tuple[str, ComparedArticle]
         )
-        cluster = beam.ParDo(
-            _ClusterDoFn(
-                self.embedding_model, self.window_days, self.granularity, self.cross_language
-            )
-        )
-        return Clustered(
-            *(grouped | "Cluster" >> cluster.with_outputs("events", main="assignments"))
-        )
+        outputs = ("events", "moved")
+        if self.bounded:
+            cluster = beam.ParDo(_ClusterGroup(self)).with_outputs(*outputs, main="assignments")
+            clustered = keyed | "GroupPartition" >> beam.GroupByKey() | "Cluster" >> cluster
+        else:
+            cluster = beam.ParDo(_ClusterNext(self)).with_outputs(*outputs, main="assignments")
+            clustered = keyed | "Cluster" >> cluster
+        return Clustered(clustered.assignments, clustered.events, clustered.moved)
 
 
 def _by_partition(compared: ComparedArticle) -> tuple[str, ComparedArticle]:
     return ONE_PARTITION, compared
 
 
-class _ClusterDoFn(beam.DoFn):
-    def __init__(
-        self, embedding_model: str, window_days: float, granularity: str, cross_language: bool
-    ) -> None:
-        self._embedding_model = embedding_model
-        self._window = timedelta(days=window_days)
-        self._granularity = granularity
-        self._cross_language = cross_language
+class _Cluster(beam.DoFn):
+    def __init__(self, settings: ClusterArticles) -> None:
+        self._embedding_model = settings.embedding_model
+        self._window = timedelta(days=settings.window_days)
+        self._granularity = settings.granularity
+        self._cross_language = settings.cross_language
+        self._seeds = settings.seeds
 
     def setup(self) -> None:
         self._model = load_join_model(self._embedding_model)
         self._unread_model = load_join_model(ANY_MODEL)
         self._cross_model = load_cross_model() if self._cross_language else None
 
-    def process(
-        self, partition: tuple[str, Iterable[ComparedArticle]]
-    ) -> Iterator[Assignment | TaggedOutput[Literal["events"], EventState]]:
-        index = EventIndex(
+    def _new_index(self) -> EventIndex:
+        return EventIndex(
             self._model,
             background_frequencies(),
             self._embedding_model,
@@ -84,6 +94,18 @@ class _ClusterDoFn(beam.DoFn):
             cross_model=self._cross_model,
             unread_model=self._unread_model if self._model.embedding_model != ANY_MODEL else None,
         )
+
+    @staticmethod
+    def _event(state: EventState) -> TaggedOutput[Literal["events"], EventState]:
+        count("cluster", "events")
+        return TaggedOutput("events", state)
+
+
+class _ClusterGroup(_Cluster):
+    def process(
+        self, partition: tuple[str, Iterable[ComparedArticle]]
+    ) -> Iterator[Assignment | TaggedOutput[Literal["events"], EventState]]:
+        index = self._new_index()
         assignments: dict[str, list[Assignment]] = {}
         for compared in sorted(
             partition[1], key=lambda item: decision_order(item.embedded.article)
@@ -105,7 +127,61 @@ class _ClusterDoFn(beam.DoFn):
         for state in index.states():
             yield self._event(state)
 
-    @staticmethod
-    def _event(state: EventState) -> TaggedOutput[Literal["events"], EventState]:
-        count("cluster", "events")
-        return TaggedOutput("events", state)
+
+class _ClusterNext(_Cluster):
+    LOG = BagStateSpec("decisions", BytesCoder())
+    VERSION = ReadModifyWriteStateSpec("version", BytesCoder())
+
+    def setup(self) -> None:
+        super().setup()
+        self._kept = Kept(self._new_index, EventIndex.replay, self._seeded, _is_live)
+
+    def start_bundle(self) -> None:
+        self._indexes: dict[str, EventIndex] = {}
+
+    def _seeded(self, key: str) -> Iterator[Decision]:
+        return self._seeds.decisions() if self._seeds else iter(())
+
+    def process(
+        self,
+        keyed: tuple[str, ComparedArticle],
+        log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
+        version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
+    ) -> Iterator[Assignment | TaggedOutput]:
+        key, compared = keyed
+        count("cluster", "in")
+        with timed("cluster"):
+            index = self._indexes[key] = self._kept.of(key, log, version)
+            assignment = index.assign(compared)
+            moves = index.moves()
+            retired = list(index.retired())
+            self._kept.append(key, [_decision(index, assignment, moves)], log, version)
+        count("cluster", "out")
+        yield assignment
+        for move in moves:
+            for moved in move.records():
+                count("cluster", "moved")
+                yield TaggedOutput("moved", moved)
+        for state in retired:
+            yield self._event(state)
+
+    def finish_bundle(self) -> Iterator[TaggedOutput]:
+        for index in self._indexes.values():
+            for state in index.changed():
+                event = self._event(state)
+                described = WindowedValue(event.value, MIN_TIMESTAMP, [GlobalWindow()])
+                yield TaggedOutput("events", described)
+
+
+def _decision(index: EventIndex, assignment: Assignment, moves: list[Move]) -> Decision:
+    """Keep of a decision what it takes to repeat it."""
+    compared = replace(assignment.compared, neighbours=(), further="")
+    return Decision(
+        replace(assignment, compared=compared, channels=(), evidence=""),
+        tuple(replace(move, mentions=()) for move in moves),
+        index.novelty(assignment.event_id),
+    )
+
+
+def _is_live(index: EventIndex, decision: Decision) -> bool:
+    return index.holds(decision.assignment.compared.embedded.article.article_id)

@@ -1,15 +1,13 @@
 """The window of earlier articles: finds neighbours and copies of a new one."""
 
-import pickle
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas import ComparedArticle, EmbeddedArticle
-from transforms._shared.shards import UNDATED, WINDOW, WindowClock
+from schemas import Article, ComparedArticle, EmbeddedArticle
+from transforms._shared.shards import UNDATED, WINDOW, WindowClock, seconds
 from transforms.dedupe.fingerprint import fingerprint
 from transforms.dedupe.postings import Postings
 from transforms.dedupe.probe import (
@@ -25,7 +23,6 @@ from transforms.dedupe.probe import (
 from transforms.dedupe.vectors import VectorShard
 from transforms.dedupe.verdict_book import FURTHER, NEIGHBOURS, VerdictBook
 
-_FORMAT = b"\x03"
 _COMMON = 200  # a hash in more articles than this is boilerplate and proposes nobody
 _SPARE = 8  # fetched beyond what is wanted: the last digit of a cosine differs between libraries
 
@@ -96,26 +93,6 @@ class CandidateIndex:
             for entry in kept:
                 self._insert(shard, *entry)
         self._insert(shard, number, new)
-
-    def to_bytes(self) -> bytes:
-        """Store the window; ``from_bytes`` gives an index that finds alike."""
-        entries = [entry for shard in self._shards.values() for entry in shard.entries]
-        settings = (self.dim, self._clock.window_seconds, self.fetched, self.max_undated)
-        return _FORMAT + pickle.dumps((settings, self._clock.now, entries), protocol=5)
-
-    @classmethod
-    def from_bytes(cls, stored: bytes) -> "CandidateIndex":
-        """Restore what ``to_bytes`` stored.
-
-        Raises:
-            ValueError: the bytes are of another format version.
-        """
-        (dim, window_seconds, fetched, max_undated), now, entries = _opened(stored)
-        index = cls(dim, timedelta(seconds=window_seconds), fetched, max_undated)
-        index.advance(now)
-        for number, entry in entries:
-            index.add(number, entry)
-        return index
 
     @staticmethod
     def _insert(shard: _Shard, number: int, new: Probe) -> None:
@@ -204,30 +181,17 @@ class DuplicateIndex:
         self._next += 1
         return compared
 
-    def to_bytes(self) -> bytes:
-        """Store the window; ``from_bytes`` gives an index that decides alike."""
-        settings = (self._candidates.dim, self._candidates.fetched, self._next)
-        return _FORMAT + pickle.dumps((settings, self._book.to_bytes()), protocol=5)
+    def replay(self, compared: ComparedArticle) -> None:
+        """Remember an article as it was compared before, without searching; in the same order."""
+        new = fingerprint(compared.embedded)
+        self._candidates.advance(new.at)
+        is_copy = compared.verdict.kind != "none"
+        self._book.remember(self._next, new, is_copy)
+        if not is_copy:
+            self._candidates.add(self._next, probe(new))
+        self._next += 1
 
-    @classmethod
-    def from_bytes(cls, stored: bytes) -> "DuplicateIndex":
-        """Restore what ``to_bytes`` stored.
-
-        Raises:
-            ValueError: the bytes are of another format version.
-        """
-        (dim, fetched, following), stored_book = _opened(stored)
-        index = cls(dim)
-        index._next = following
-        index._book = book = VerdictBook.from_bytes(stored_book)
-        index._candidates = CandidateIndex(dim, book.window, fetched, book.max_undated)
-        index._candidates.advance(book.now)
-        for number, entry in book.originals():
-            index._candidates.add(number, probe(entry))
-        return index
-
-
-def _opened(stored: bytes) -> Any:
-    if stored[:1] != _FORMAT:
-        raise ValueError("duplicate index of another format version: rebuild it from output")
-    return pickle.loads(stored[1:])
+    def holds(self, article: Article) -> bool:
+        """Say whether an article of that time is still in the window."""
+        at = seconds(article.event_time) if article.time_known else None
+        return not self._book.outside(at)

@@ -1,15 +1,21 @@
-"""Beam shell of dedupe: one index fed in decision order, or a search in parts and one book."""
+"""Beam shell of dedupe: one index fed in decision order or as articles come, or a search in parts
+and one book."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.coders import BytesCoder
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from schemas import ComparedArticle, EmbeddedArticle
 from transforms._shared.counts import count, timed
+from transforms._shared.kept import Kept
 from transforms._shared.ordering import ONE_PARTITION, decision_order, home_partition
+from transforms._shared.seeds import Seeds
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.dedupe.duplicate_index import CandidateIndex, DuplicateIndex
 from transforms.dedupe.fingerprint import fingerprint
@@ -27,9 +33,10 @@ class CompareArticles(beam.PTransform):
 
     Rejects nothing. Keeps sketches and vectors of the originals of the last ``window_days``. In a
     bounded run articles are taken in order of event time, so late data does not exist; undated
-    ones go first.
+    ones go first. Unbounded they are taken as they come; the state is a log of the window's
+    articles.
 
-    With more than one of ``partitions`` reading the texts and searching the window are split:
+    Bounded, with more than one of ``partitions`` reading the texts and searching the window are split:
     each partition keeps its share of the articles, copies included, and is asked about every
     article. One key then decides in order; its work per article does not grow with the window.
     """
@@ -39,6 +46,8 @@ class CompareArticles(beam.PTransform):
     neighbours: int = NEIGHBOURS  # handed on for clustering,
     further: int = FURTHER  # and those of which only the names are
     partitions: int = 1
+    bounded: bool = True
+    seeds: Seeds | None = None  # what to go on from; only used when not bounded
 
     def expand(
         self, articles: beam.PCollection[EmbeddedArticle]
@@ -46,9 +55,14 @@ class CompareArticles(beam.PTransform):
         window, wanted = timedelta(days=self.window_days), (self.neighbours, self.further)
         if self.partitions > 1:
             return self._in_parts(articles, window)
+        keyed = articles | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
+            tuple[str, EmbeddedArticle]
+        )
+        if not self.bounded:
+            make = partial(DuplicateIndex, self.dim, window, *wanted)
+            return keyed | "Compare" >> beam.ParDo(_CompareNext(make, self.seeds))
         return (
-            articles
-            | "KeyByPartition" >> beam.Map(_by_partition)
+            keyed
             | "GroupPartition" >> beam.GroupByKey()
             | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, *wanted)
         )
@@ -100,6 +114,38 @@ def _compare_in_order(
         with timed("dedupe"):
             compared = index.assign(embedded)
         yield _counted(compared)
+
+
+class _CompareNext(beam.DoFn):
+    LOG = BagStateSpec("compared", BytesCoder())
+    VERSION = ReadModifyWriteStateSpec("version", BytesCoder())
+
+    def __init__(self, make: Callable[[], DuplicateIndex], seeds: Seeds | None) -> None:
+        self._make = make
+        self._seeds = seeds
+
+    def setup(self) -> None:
+        self._kept = Kept(self._make, DuplicateIndex.replay, self._seeded, _is_live)
+
+    def _seeded(self, key: str) -> Iterator[ComparedArticle]:
+        return self._seeds.compared() if self._seeds else iter(())
+
+    def process(
+        self,
+        keyed: tuple[str, EmbeddedArticle],
+        log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
+        version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
+    ) -> Iterator[ComparedArticle]:
+        key, embedded = keyed
+        count("dedupe", "in")
+        with timed("dedupe"):
+            compared = self._kept.of(key, log, version).assign(embedded)
+            self._kept.append(key, [replace(compared, neighbours=(), further="")], log, version)
+        yield _counted(compared)
+
+
+def _is_live(index: DuplicateIndex, compared: ComparedArticle) -> bool:
+    return index.holds(compared.embedded.article)
 
 
 def _counted(compared: ComparedArticle) -> ComparedArticle:

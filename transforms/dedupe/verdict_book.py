@@ -1,7 +1,6 @@
 """The originals of the window: decides of each article whether it is a copy of one of them."""
 
-import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
@@ -14,9 +13,9 @@ from transforms.dedupe.fingerprint import Fingerprint
 from transforms.dedupe.probe import Findings, Sharing, probe, shared_words
 from transforms.dedupe.verdict import NO_COPY, Overlap, compare, measure, quoted_evidence
 
-_FORMAT = b"\x02"
 NEIGHBOURS = 32  # nearest articles that are compared word for word and handed on,
 FURTHER = 160  # and those of which only the names are
+_GONE = -1  # stands for an original that is not looked up
 _VERIFY_VECTORS = 5  # nearest by vector that are compared word for word as well
 
 
@@ -69,11 +68,6 @@ class VerdictBook:
     def __len__(self) -> int:
         return len(self._entries)
 
-    @property
-    def now(self) -> float | None:
-        """The largest time seen, in seconds since 1970."""
-        return self._clock.now
-
     def settle(
         self, number: int, embedded: EmbeddedArticle, new: Fingerprint, found: Findings
     ) -> ComparedArticle:
@@ -102,32 +96,18 @@ class VerdictBook:
         self._remember(number, new, known[verdict.of].number if verdict.of else None)
         return ComparedArticle(embedded, verdict, neighbours, " ".join(further))
 
-    def originals(self) -> Iterator[tuple[int, Fingerprint]]:
-        """Give number and fingerprint of every original, oldest first within its slice of time."""
-        for shard in self._shards.values():
-            for number in shard.originals:
-                yield number, self._entries[number]
+    def remember(self, number: int, new: Fingerprint, is_copy: bool) -> None:
+        """Remember an article as it was settled before.
 
-    def to_bytes(self) -> bytes:
-        """Store the window; ``from_bytes`` gives a book that decides alike."""
-        settings = (self.window, self.neighbours, self.further, self.max_undated)
-        state = (self._clock.now, self._shards, self._entries, self._original)
-        return _FORMAT + pickle.dumps((settings, state), protocol=5)
-
-    @classmethod
-    def from_bytes(cls, stored: bytes) -> "VerdictBook":
-        """Restore what ``to_bytes`` stored.
-
-        Raises:
-            ValueError: the bytes are of another format version.
+        For a search that never proposes copies: of what this is one is not kept.
         """
-        if stored[:1] != _FORMAT:
-            raise ValueError("verdict book of another format version: rebuild it from output")
-        settings, state = pickle.loads(stored[1:])
-        book = cls(*settings)
-        now, book._shards, book._entries, book._original = state
-        book._clock.advance(now)
-        return book
+        self._clock.advance(new.at)
+        self._expire()
+        self._remember(number, new, _GONE if is_copy else None)
+
+    def outside(self, at: float | None) -> bool:
+        """Say whether an article of time ``at`` has left the window for good."""
+        return at is not None and self._clock.expired(self._clock.shard(at))
 
     def _expire(self) -> None:
         for name in [name for name in self._shards if self._clock.expired(name)]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from schemas import Article, EmbeddedArticle
 from transforms._shared.counts import count, timed
+from transforms._shared.ordering import decision_order
 from transforms.embed.batches import bucket, embed_in_batches
 from transforms.embed.encoder import BATCH_SIZE, MAX_TOKENS, Encoder, load_encoder
 from transforms.embed.model import DEFAULT_MODEL
@@ -26,7 +27,8 @@ class EmbedArticles(beam.PTransform):
 
     Bounded: the articles are grouped by id and embedded in fixed batches, so that the bytes do
     not depend on how the engine cuts or spreads the work. Unbounded: each bundle is embedded
-    when it ends, and the elements keep their times and windows.
+    when it ends and leaves in the order in which later stages decide; the elements keep their
+    times and windows.
     """
 
     model: str = DEFAULT_MODEL
@@ -121,7 +123,8 @@ class _EmbedBundle(_Embed):
         places: dict[int, list[tuple[Any, Any]]] = {}
         for article, timestamp, window in self._held:
             places.setdefault(id(article), []).append((timestamp, window))
-        for done in self._embedded(article for article, _, _ in self._held):
+        embedded = self._embedded(article for article, _, _ in self._held)
+        for done in sorted(embedded, key=lambda done: decision_order(done.article)):
             timestamp, window = places[id(done.article)].pop()
             yield WindowedValue(done, timestamp, [window])
         self._held = []

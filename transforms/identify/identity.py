@@ -28,7 +28,12 @@ def identity_key(entry: Entry) -> str:
     first two hex digits of the text hash. An ASCII string of at most 253 characters.
     """
     url = own_url(entry)
-    return url_bucket(url) if url else text_hash(entry).hex()[:2]
+    return identity_key_of(url, b"" if url else text_hash(entry))
+
+
+def identity_key_of(url: str, text: bytes) -> str:
+    """Name the bucket of an article by its own URL, or by its text hash when it has none."""
+    return url_bucket(url) if url else text.hex()[:2]
 
 
 def url_bucket(url: str) -> str:

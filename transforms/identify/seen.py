@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from schemas import Entry, Identified, Repeat
+from schemas import Entry, Identified, Repeat, Sighting
 from schemas.ids import article_id
 from transforms._shared.urls import canonical_url
-from transforms.identify.identity import own_url, url_bucket
+from transforms.identify.identity import identity_key_of, own_url, url_bucket
 from transforms.identify.payload import Payload, read_payload
 from transforms.identify.sketch import Sketch
 
@@ -19,11 +19,13 @@ MIN_CONTAINMENT = 0.9  # share of word 3-grams; what changes less is the same te
 _MAX_NAMES = 32  # URLs and guids one article is known by
 _MAX_TEXTS = 48  # texts of one article known by their hash
 
-_MAGIC = b"newsevents-seen\x01"  # the last byte is the version
-_PARTS = 8  # byte strings per article
+_VERSION = b"\x02"
+_PARTS = 7  # byte strings per article
 _NAME_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
+_LONGEST_STEP = timedelta(days=1) // _MICROSECOND  # that one entry can age the index by
+_TOLD_AGAIN = 4  # times in a window that an article still seen is told again
 
 
 @dataclass
@@ -31,15 +33,18 @@ class _Seen:
     """One article as it was last let through."""
 
     article_id: str
+    key: str  # under which entries that may be this article meet
     canonical_url: str
     revision: int
-    last_seen: int  # microseconds since 1970: the index's clock at the last sighting
+    last_seen: int  # microseconds: the index's age at the last sighting
     title_hash: bytes
     words: Sketch
     numbers: Sketch
     word_count: int
     texts: list[bytes] = field(default_factory=list)  # shortened text hashes, oldest first
     names: list[bytes] = field(default_factory=list)
+    told: int = 0  # age of the index when this was last handed out by ``changes``,
+    told_at: datetime = _EPOCH  # and the time then
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,10 @@ class SeenIndex:
     stage judges.
 
     Args:
-        window: an article is forgotten when it was not seen again for this long, measured by the
-            largest ``received_at`` so far. None forgets nothing, for bounded input: files of
-            many years can be dropped together.
+        window: an article is forgotten when it was not seen again for this long, measured by
+            ``received_at``. A day in which nothing is received at all counts once, however long
+            it lasted: what a feed still offers after a break was not forgotten meanwhile. None
+            forgets nothing, for bounded input: files of many years can be dropped together.
 
     Memory: about 4 KB per article seen within the window and 0.5 KB as bytes; an article that
     changes its text and its addresses again and again takes at most four times that.
@@ -75,7 +81,9 @@ class SeenIndex:
 
     def __init__(self, window: timedelta | None) -> None:
         self._window = window
-        self._clock = 0
+        self._clock = 0  # largest received_at, in microseconds since 1970; 0 before the first
+        self._age = 0  # microseconds that entries were received in
+        self._changed: dict[str, None] = {}
         self._articles: OrderedDict[str, _Seen] = OrderedDict()  # by last sighting, oldest first
         self._names: dict[bytes, str] = {}  # name → article_id
 
@@ -93,10 +101,14 @@ class SeenIndex:
             return self._add(entry, url, names, payload)
         seen, reason = found
         self._touch(seen, names)
+        texts, counted = len(seen.texts), seen.word_count
         if not _is_material(seen, payload):
+            if (texts, counted) != (len(seen.texts), seen.word_count):
+                self._changed[seen.article_id] = None
             return Repeat(key=entry.key, article_id=seen.article_id, reason=reason)
         seen.revision += 1
         _learn(seen, payload)
+        self._changed[seen.article_id] = None
         return Identified(entry, seen.article_id, seen.canonical_url, seen.revision)
 
     def _find(self, names: _Names, payload: Payload) -> tuple[_Seen, str] | None:
@@ -115,9 +127,10 @@ class SeenIndex:
     def _add(self, entry: Entry, url: str, names: _Names, payload: Payload) -> Identified:
         seen = _Seen(
             article_id=article_id(url, payload.text_hash.hex()),
+            key=identity_key_of(url, payload.text_hash),
             canonical_url=url or canonical_url(entry.url),
             revision=1,
-            last_seen=self._clock,
+            last_seen=self._age,
             title_hash=payload.title_hash,
             words=payload.words,
             numbers=payload.numbers,
@@ -129,8 +142,10 @@ class SeenIndex:
         return Identified(entry, seen.article_id, seen.canonical_url, seen.revision)
 
     def _touch(self, seen: _Seen, names: _Names) -> None:
-        seen.last_seen = self._clock
+        seen.last_seen = self._age
         self._articles.move_to_end(seen.article_id)
+        if self._window and self._age - seen.told > self._window // _MICROSECOND // _TOLD_AGAIN:
+            self._changed[seen.article_id] = None
         for name in (names.own, names.guid):
             owner = self._names.get(name)
             if not name or owner == seen.article_id or len(seen.names) >= _MAX_NAMES:
@@ -138,13 +153,17 @@ class SeenIndex:
             if owner is not None:  # a re-used guid stands for the item that bore it last
                 self._articles[owner].names.remove(name)
             seen.names.append(name)
+            self._changed[seen.article_id] = None
             self._names[name] = seen.article_id
 
     def _advance(self, received_at: datetime) -> None:
-        self._clock = max(self._clock, (received_at - _EPOCH) // _MICROSECOND)
+        clock = (received_at - _EPOCH) // _MICROSECOND
+        if clock > self._clock:
+            self._age += min(clock - self._clock, _LONGEST_STEP) if self._clock else 0
+            self._clock = clock
         if self._window is None:
             return
-        oldest = self._clock - self._window // _MICROSECOND
+        oldest = self._age - self._window // _MICROSECOND
         while self._articles:
             seen = next(iter(self._articles.values()))
             if seen.last_seen >= oldest:
@@ -153,39 +172,43 @@ class SeenIndex:
             for name in seen.names:
                 del self._names[name]
 
-    def to_bytes(self) -> bytes:
-        """Write the whole state; equal states give equal bytes."""
-        rows = [_MAGIC, struct.pack(">qI", self._clock, len(self._articles))]
-        for seen in self._articles.values():
-            rows.extend(_packed(seen))
-        return b"".join(rows)
+    def changes(self) -> list[Sighting]:
+        """Give what another index has to ``learn``, since the last call, to decide alike.
 
-    @classmethod
-    def from_bytes(cls, data: bytes, window: timedelta | None) -> "SeenIndex":
-        """Read what ``to_bytes`` wrote.
+        An article that is merely seen again is among them once in a quarter of the window.
+        """
+        changed, self._changed = self._changed, {}
+        return [self._sighting(name) for name in changed if name in self._articles]
+
+    def holds(self, sighting: Sighting) -> bool:
+        """Say whether a sighting is the last one told of an article that is not forgotten."""
+        seen = self._articles.get(sighting.article_id)
+        return seen is not None and sighting.seen_at >= seen.told_at
+
+    def learn(self, sighting: Sighting) -> None:
+        """Take over what another index knows of an article; what comes later overrules.
 
         Raises:
-            ValueError: the bytes are of another version or broken.
+            ValueError: the state is of another version or broken.
         """
-        if not data.startswith(_MAGIC):
-            raise ValueError("state of identify is of another version; start without it")
-        index = cls(window)
-        try:
-            index._read(data)
-        except (struct.error, UnicodeDecodeError) as error:
-            raise ValueError(f"state of identify is broken ({error}); start without it") from error
-        return index
+        seen = _unpacked(sighting)
+        seen.last_seen = seen.told = self._age
+        seen.told_at = sighting.seen_at
+        known = self._articles.pop(seen.article_id, None)
+        for name in known.names if known else ():
+            del self._names[name]
+        self._articles[seen.article_id] = seen
+        for name in list(seen.names):
+            owner = self._names.get(name)
+            if owner is not None:  # a re-used guid stands for the item that bore it last
+                self._articles[owner].names.remove(name)
+            self._names[name] = seen.article_id
 
-    def _read(self, data: bytes) -> None:
-        self._clock, count = struct.unpack_from(">qI", data, len(_MAGIC))
-        parts = list(_unpacked(data, len(_MAGIC) + struct.calcsize(">qI")))
-        if len(parts) != count * _PARTS:
-            raise struct.error("cut short")
-        for at in range(0, len(parts), _PARTS):
-            seen = _read_seen(parts[at : at + _PARTS])
-            self._articles[seen.article_id] = seen
-            for name in seen.names:
-                self._names[name] = seen.article_id
+    def _sighting(self, article: str) -> Sighting:
+        seen = self._articles[article]
+        at = _EPOCH + self._clock * _MICROSECOND
+        seen.told, seen.told_at = self._age, at
+        return Sighting(article, seen.revision, seen.key, at, _packed(seen))
 
 
 _NO_TITLE = hashlib.sha256(b"").digest()[:8]
@@ -240,22 +263,46 @@ def _learn(seen: _Seen, payload: Payload) -> None:
         seen.texts.append(_short(payload.text_hash))
 
 
-def _packed(seen: _Seen) -> Iterator[bytes]:
-    for part in (
-        seen.article_id.encode(),
+def _packed(seen: _Seen) -> bytes:
+    parts = (
         seen.canonical_url.encode("utf-8", "surrogatepass"),
-        struct.pack(">qQQ", seen.last_seen, seen.revision, seen.word_count),
+        struct.pack(">QQ", seen.revision, seen.word_count),
         seen.title_hash,
         seen.words.to_bytes(),
         seen.numbers.to_bytes(),
         b"".join(seen.texts),
         b"".join(seen.names),
-    ):
-        yield struct.pack(">I", len(part))
-        yield part
+    )
+    return _VERSION + b"".join(struct.pack(">I", len(part)) + part for part in parts)
 
 
-def _unpacked(data: bytes, start: int) -> Iterator[bytes]:
+def _unpacked(sighting: Sighting) -> _Seen:
+    data = sighting.state
+    if not data.startswith(_VERSION):
+        raise ValueError(f"sighting of {sighting.article_id} is of another version")
+    try:
+        parts = list(_parts(data, len(_VERSION)))
+        if len(parts) != _PARTS:
+            raise struct.error("cut short")
+        revision, word_count = struct.unpack(">QQ", parts[1])
+        return _Seen(
+            article_id=sighting.article_id,
+            key=sighting.identity_key,
+            canonical_url=parts[0].decode("utf-8", "surrogatepass"),
+            revision=revision,
+            last_seen=0,
+            title_hash=parts[2],
+            words=Sketch.from_bytes(parts[3]),
+            numbers=Sketch.from_bytes(parts[4]),
+            word_count=word_count,
+            texts=_split(parts[5]),
+            names=_split(parts[6]),
+        )
+    except (struct.error, UnicodeDecodeError) as error:
+        raise ValueError(f"sighting of {sighting.article_id} is broken ({error})") from error
+
+
+def _parts(data: bytes, start: int) -> Iterator[bytes]:
     while start < len(data):
         (length,) = struct.unpack_from(">I", data, start)
         start += 4
@@ -263,22 +310,6 @@ def _unpacked(data: bytes, start: int) -> Iterator[bytes]:
             raise struct.error("cut short")
         yield data[start : start + length]
         start += length
-
-
-def _read_seen(parts: list[bytes]) -> _Seen:
-    last_seen, revision, word_count = struct.unpack(">qQQ", parts[2])
-    return _Seen(
-        article_id=parts[0].decode(),
-        canonical_url=parts[1].decode("utf-8", "surrogatepass"),
-        revision=revision,
-        last_seen=last_seen,
-        title_hash=parts[3],
-        words=Sketch.from_bytes(parts[4]),
-        numbers=Sketch.from_bytes(parts[5]),
-        word_count=word_count,
-        texts=_split(parts[6]),
-        names=_split(parts[7]),
-    )
 
 
 def _split(joined: bytes) -> list[bytes]:

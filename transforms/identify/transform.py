@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
-from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
-from schemas import Entry, Identified, Repeat
+from schemas import Entry, Identified, Repeat, Sighting
 from transforms._shared.counts import count, timed
+from transforms._shared.kept import Kept
+from transforms._shared.seeds import Seeds
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.identify.identity import identity_key
 from transforms.identify.order import reading_order
@@ -20,6 +22,7 @@ from transforms.identify.seen import SeenIndex
 class IdentifiedEntries(NamedTuple):
     identified: beam.PCollection[Identified]
     repeats: beam.PCollection[Repeat]
+    sightings: beam.PCollection[Sighting]
 
 
 @dataclass
@@ -28,29 +31,33 @@ class IdentifyEntries(beam.PTransform):
 
     Entries that may be the same article meet under one key (see ``identity_key``); there
     ``SeenIndex`` decides, which also says what counts as the same and as a change. Nothing is
-    rejected: an entry without any words passes as an article of its own.
+    rejected: an entry without any words passes as an article of its own. ``sightings`` is what
+    another run needs to decide alike.
 
     Bounded: each key's entries are put in the order they were published, and nothing expires,
     because files of many years can be dropped together. Unbounded: they are taken as they
-    come, the index is kept as state, and an article not seen for ``window_days`` is forgotten.
+    come, what is remembered is kept as state, and an article not seen for ``window_days`` is
+    forgotten.
     """
 
     window_days: float = WINDOW_DAYS  # only used when not bounded
     bounded: bool = True
+    seeds: Seeds | None = None  # what to go on from; only used when not bounded
 
     def expand(self, entries: beam.PCollection[Entry]) -> IdentifiedEntries:
         keyed = entries | "KeyByIdentity" >> beam.ParDo(_KeyByIdentity())
+        outputs = ("repeats", "sightings")
         if self.bounded:
             decided = (
                 keyed
                 | "GroupByIdentity" >> beam.GroupByKey()
-                | "Identify" >> beam.ParDo(_IdentifyGroup()).with_outputs("repeats", main="new")
+                | "Identify" >> beam.ParDo(_IdentifyGroup()).with_outputs(*outputs, main="new")
             )
         else:
             window = timedelta(days=self.window_days)
-            identify = beam.ParDo(_IdentifyNext(window)).with_outputs("repeats", main="new")
-            decided = keyed | "Identify" >> identify
-        return IdentifiedEntries(decided.new, decided.repeats)
+            identify = beam.ParDo(_IdentifyNext(window, self.seeds))
+            decided = keyed | "Identify" >> identify.with_outputs(*outputs, main="new")
+        return IdentifiedEntries(decided.new, decided.repeats, decided.sightings)
 
 
 class _KeyByIdentity(beam.DoFn):
@@ -66,25 +73,45 @@ class _IdentifyGroup(beam.DoFn):
             with timed("identify"):
                 decision = index.identify(entry)
             yield from _routed(decision)
+        yield from _told(index.changes())
 
 
 class _IdentifyNext(beam.DoFn):
-    SEEN = ReadModifyWriteStateSpec("seen", BytesCoder())
+    LOG = BagStateSpec("sightings", BytesCoder())
+    VERSION = ReadModifyWriteStateSpec("version", BytesCoder())
 
-    def __init__(self, window: timedelta) -> None:
+    def __init__(self, window: timedelta, seeds: Seeds | None) -> None:
         self._window = window
+        self._seeds = seeds
+
+    def setup(self) -> None:
+        self._kept = Kept(
+            make=lambda: SeenIndex(self._window),
+            replay=SeenIndex.learn,
+            seeds=lambda key: self._seeds.sightings(key) if self._seeds else (),
+            live=SeenIndex.holds,
+        )
 
     def process(
         self,
         keyed: tuple[str, Entry],
-        seen: Any = beam.DoFn.StateParam(SEEN),  # noqa: B008 - how Beam is told
+        log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
+        version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
     ) -> Iterator[Identified]:
-        stored = seen.read()
-        index = SeenIndex.from_bytes(stored, self._window) if stored else SeenIndex(self._window)
+        key, entry = keyed
         with timed("identify"):
-            decision = index.identify(keyed[1])
-        seen.write(index.to_bytes())
+            index = self._kept.of(key, log, version)
+            decision = index.identify(entry)
+            sightings = index.changes()
+            if sightings:
+                self._kept.append(key, sightings, log, version)
         yield from _routed(decision)
+        yield from _told(sightings)
+
+
+def _told(sightings: Iterable[Sighting]) -> Iterator[Any]:
+    for sighting in sightings:
+        yield beam.pvalue.TaggedOutput("sightings", sighting)
 
 
 def _routed(decision: Identified | Repeat) -> Iterator[Any]:

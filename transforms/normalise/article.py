@@ -1,6 +1,6 @@
 """One extraction as a row of the articles table."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from schemas import Article, Entry, Extraction
@@ -30,7 +30,7 @@ def normalise_article(
     extraction: Extraction,
     languages: DetectsLanguage,
     *,
-    bounded: bool,
+    max_delay: timedelta | None,
     as_of: datetime | None = None,
 ) -> Article:
     """Bring an extraction into the form that all later stages compare.
@@ -38,7 +38,7 @@ def normalise_article(
     Args:
         extraction: text and declarations as found.
         languages: tells the language of a text.
-        bounded: the run reads stored input, see ``event_time``.
+        max_delay: None when the run reads stored input, see ``event_time``.
         as_of: the time of the run, which bounds the dates of what was not fetched by it; None
             bounds them by the time each item says it was received.
 
@@ -70,12 +70,14 @@ def normalise_article(
         entry.received_at,
         body,
         address,
-        is_local_file=_is_local(entry.url) and entry.input_kind in _FILE_KINDS,
+        is_local_file=max_delay is None
+        and _is_local(entry.url)
+        and entry.input_kind in _FILE_KINDS,
         latest=_latest(entry, as_of),
     )
     first_seen_at = _first_seen_at(entry, published.at, as_of)
     is_undated = _comes_from_file(entry) or (_is_crawled(entry) and first_seen_at == as_of)
-    counted_at = event_time(published, first_seen_at, bounded=bounded, from_file=is_undated)
+    counted_at = event_time(published, first_seen_at, max_delay=max_delay, from_file=is_undated)
     image_url = extraction.image_url.strip()
     return Article(
         key=entry.key,

@@ -7,7 +7,6 @@ from transforms.normalise.date_grammar import WrittenDate, parse_date
 from transforms.normalise.text_dates import find_text_date, find_url_date
 
 MAX_CLOCK_SKEW = timedelta(minutes=15)  # publishers' clocks run fast by minutes, not by hours
-MAX_DELAY = timedelta(hours=48)  # between publication and our seeing it, in a running stream
 _EARLIEST = datetime(1990, 1, 1, tzinfo=timezone.utc)  # before it: a default value, not a date
 _TRUSTED_FLAGS = ("ok", "tz_unknown")
 _CRAWL_SOURCE = "warc"  # the time of the crawl, which the article's own date beats
@@ -85,24 +84,32 @@ class EventTime(NamedTuple):
 
 
 def event_time(
-    published: PublicationDate, first_seen_at: datetime, *, bounded: bool, from_file: bool
+    published: PublicationDate,
+    first_seen_at: datetime,
+    *,
+    max_delay: timedelta | None,
+    from_file: bool,
 ) -> EventTime:
     """Decide at what time an article counts.
 
     Its publication, when that is trusted and, in a running stream, precise to the minute and not
-    more than 48 hours before we saw it; else the time we first saw it.
+    longer ago than ``max_delay`` when we saw it; else the time we first saw it.
 
     Args:
-        bounded: the run reads stored input, where a long delay says nothing about the date.
-        from_file: ``first_seen_at`` is a file's modification time.
+        max_delay: None when the run reads stored input, where a long delay says nothing about
+            the date.
+        from_file: of stored input: ``first_seen_at`` is a file's modification time.
     """
     at = published.at
     trusted = (
         at is not None
         and published.flag in _TRUSTED_FLAGS
         and published.source != "file_mtime"
-        and (bounded or (published.precision != "day" and first_seen_at - at <= MAX_DELAY))
+        and (
+            max_delay is None
+            or (published.precision != "day" and first_seen_at - at <= max_delay)
+        )
     )
     if trusted and at is not None:
         return EventTime(min(at, first_seen_at), True)
-    return EventTime(first_seen_at, not from_file)
+    return EventTime(first_seen_at, max_delay is not None or not from_file)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -12,6 +12,7 @@ from apache_beam.utils.shared import Shared
 from schemas import Article, Extraction, Rejected
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
+from transforms._shared.shards import WINDOW_DAYS
 from transforms.normalise.article import normalise_article
 from transforms.normalise.language import LanguageDetector
 
@@ -31,18 +32,22 @@ class NormaliseArticles(beam.PTransform):
     gave up on a malformed value). No state is kept, and order and lateness do not matter.
     """
 
-    bounded: bool = True  # stored input: a publication date is trusted however long ago it was
+    bounded: bool = True  # stored input: a publication date is trusted however long ago it was;
+    window_days: float = WINDOW_DAYS  # else when it lies no longer back than this
     as_of: datetime | None = None  # UTC, the time of the run: nothing stored is newer
 
     def expand(self, extractions: beam.PCollection[Extraction]) -> Normalised:
-        normalise = beam.ParDo(_NormaliseDoFn(self.bounded, self.as_of, Shared()))
+        max_delay = None if self.bounded else timedelta(days=self.window_days)
+        normalise = beam.ParDo(_NormaliseDoFn(max_delay, self.as_of, Shared()))
         outputs = extractions | "Normalise" >> normalise.with_outputs("rejected", main="articles")
         return Normalised(outputs.articles, outputs.rejected)
 
 
 class _NormaliseDoFn(beam.DoFn):
-    def __init__(self, bounded: bool, as_of: datetime | None, shared: Shared) -> None:
-        self._bounded = bounded
+    def __init__(
+        self, max_delay: timedelta | None, as_of: datetime | None, shared: Shared
+    ) -> None:
+        self._max_delay = max_delay
         self._as_of = as_of
         self._shared = shared
 
@@ -54,7 +59,7 @@ class _NormaliseDoFn(beam.DoFn):
         try:
             with timed(STAGE):
                 article = normalise_article(
-                    extraction, self._languages, bounded=self._bounded, as_of=self._as_of
+                    extraction, self._languages, max_delay=self._max_delay, as_of=self._as_of
                 )
         except RejectError as error:
             yield _refuse(extraction, error)

@@ -36,6 +36,21 @@ def match(patterns: Sequence[str]) -> list[str]:
     return _without_aliases(sorted(found))
 
 
+def watch(patterns: Sequence[str]) -> list[str]:
+    """List the files that ``patterns`` name now, as ``match`` does, but nothing is an error.
+
+    A pattern that names no file may do so later; a folder stands for the files in it.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        path = local_path(pattern)
+        if os.path.isdir(path):
+            path = os.path.join(path, "*")
+        candidates = [path] if os.path.lexists(path) else _glob("", path)
+        found.update(name for name in candidates if not os.path.isdir(name))
+    return _without_aliases(sorted(found))
+
+
 def _match_one(pattern: str) -> list[str]:
     if is_web_url(pattern):
         raise ValueError(f"--input takes files, not {pattern!r}; give web addresses to --feeds")

@@ -28,6 +28,7 @@ class Reader:
         limits: how much is taken of one file and of one item.
         feeds: files that were given as feeds: anything else found in them is refused, as it is
             at a URL.
+        stored: a file was received when it was last modified; else when it is read.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class Reader:
         now: Callable[[], datetime],
         limits: Limits,
         feeds: frozenset[str] = frozenset(),
+        stored: bool = True,
     ) -> None:
         self._fetcher = fetcher
         self._now = now
         self._limits = limits
         self._feeds = feeds
+        self._stored = stored
 
     def read(self, source: str) -> Iterator[Item]:
         """Give everything ``source`` holds, item by item; what is wrong comes as ``Rejected``.
@@ -62,7 +65,8 @@ class Reader:
         except ValueError:
             uri = source
         try:
-            with open_file(path, self._limits.max_file_bytes) as (stream, received_at):
+            with open_file(path, self._limits.max_file_bytes) as (stream, modified_at):
+                received_at = modified_at if self._stored else self._now()
                 opened = unwrap(stream, self._limits)
                 origin = Origin(key=uri, url=uri, received_at=received_at)
                 yield from self._open(opened, origin, source in self._feeds, lists_allowed=True)

@@ -1,20 +1,30 @@
 """The Beam side of reading: sources in, documents and dead letters out."""
 
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import apache_beam as beam
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.utils.timestamp import Duration, Timestamp
 
 from schemas import Document, Rejected
 from transforms._shared.counts import count
 from transforms.read.fetch import Fetcher, HttpFetcher
 from transforms.read.origin import Limits
-from transforms.read.reader import Reader
+from transforms.read.reader import Item, Reader
+from transforms.read.stopping import STOP
 
 _MIB = 1024 * 1024
+_END = 2**62
+_LATENESS_SECONDS = 48 * 3600  # how far behind the watermark lies; decides nothing
+_UNSETTLED_SECONDS = 2.5
 
 
 class Read(NamedTuple):
@@ -45,6 +55,117 @@ class ReadDocuments(beam.PTransform):
         return Read(*(sources | "Read" >> read.with_outputs("rejected", main="documents")))
 
 
+class RoundHook(Protocol):
+    """Is told when everything that was given so far went through all stages."""
+
+    def ended(self, poller: Any) -> None:
+        """Take note; ``poller`` can tell how the sources are doing."""
+        ...
+
+
+@dataclass
+class PollDocuments(beam.PTransform):
+    """Look at sources again and again, and give the documents that are new, round by round.
+
+    One source element does all of it, so that an in-process engine makes one bundle of a round,
+    or several of a long one: ``most_documents`` and ``most_bytes`` bound a bundle. Such an engine
+    cannot wait by itself, so the source waits (``wait``) between two rounds; another one is asked
+    to come back later. Ends when ``STOP`` is set, or after ``rounds``. What it was looking at
+    when a worker is lost is looked at again. Rejected is what ``ReadDocuments`` rejects.
+    """
+
+    make_poller: Callable[[], Any]  # gives an object with round(), unsettled and health()
+    poll_seconds: float
+    rounds: int | None = None
+    wait: bool = True
+    hook: RoundHook | None = None
+    most_documents: int = 2000
+    most_bytes: int = 32 * _MIB
+
+    def expand(self, pipeline: beam.Pipeline) -> Read:
+        poll = beam.ParDo(_PollDoFn(self)).with_outputs("rejected", main="documents")
+        once = pipeline | "Sources" >> beam.Create([""], reshuffle=False).with_output_types(str)
+        return Read(*(once | "Poll" >> poll))
+
+
+class _NeverDone(OffsetRestrictionTracker):
+    def is_bounded(self) -> bool:
+        return False
+
+
+class _Rounds(RestrictionProvider):
+    def initial_restriction(self, element: str) -> OffsetRange:
+        return OffsetRange(0, _END)
+
+    def create_tracker(self, restriction: OffsetRange) -> _NeverDone:
+        return _NeverDone(restriction)
+
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:
+        return 1
+
+    def truncate(self, element: str, restriction: OffsetRange) -> None:
+        return None  # a job that is drained begins no new round
+
+
+class _PollDoFn(beam.DoFn):
+    def __init__(self, settings: PollDocuments) -> None:
+        self._settings = settings
+
+    def setup(self) -> None:
+        self._poller = self._settings.make_poller()
+        self._items: Iterator[Any] | None = None
+        self._begun = -math.inf  # when the last round was, on the monotonic clock
+        self._done = 0  # rounds
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        _: str,
+        tracker: Any = beam.DoFn.RestrictionParam(_Rounds()),  # noqa: B008 - how Beam is told
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
+            ManualWatermarkEstimator.default_provider()
+        ),
+    ) -> Iterator[Document]:
+        if self._settings.hook:
+            self._settings.hook.ended(self._poller)
+        if self._items is None:
+            last = self._done == self._settings.rounds
+            if self._settings.wait and not last:
+                STOP.wait(max(0.0, self._seconds_left()))
+            if last or STOP.is_set():
+                tracker.try_claim(_END)
+                return
+        if not tracker.try_claim(tracker.current_restriction().start):
+            return
+        watermark.set_watermark(Timestamp.of(time.time() - _LATENESS_SECONDS))
+        yield from self._next_part()
+        if self._items is None and not self._settings.wait:
+            tracker.defer_remainder(Duration.of(max(0.0, self._seconds_left())))
+        else:
+            tracker.defer_remainder()
+
+    def _next_part(self) -> Iterator[Document]:
+        if self._items is None:
+            self._begun = time.monotonic()
+            self._items = self._poller.round()
+        taken = size = 0
+        for item in self._items:
+            yield from _counted(item)
+            if isinstance(item, Document):
+                taken += 1
+                size += len(item.content)
+            if taken >= self._settings.most_documents or size >= self._settings.most_bytes:
+                return
+        self._items = None
+        self._done += 1
+
+    def _seconds_left(self) -> float:
+        pause = self._settings.poll_seconds
+        if self._poller.unsettled:
+            pause = min(pause, _UNSETTLED_SECONDS)
+        return self._begun + pause - time.monotonic()
+
+
 class _ReadDoFn(beam.DoFn):
     def __init__(self, settings: ReadDocuments) -> None:
         self._limits = Limits(settings.max_file_bytes, settings.max_item_bytes)
@@ -59,14 +180,18 @@ class _ReadDoFn(beam.DoFn):
     def process(self, source: str) -> Iterator[Document]:
         count("read", "in")
         for item in self._reader.read(source):
-            if isinstance(item, Document):
-                count("read", "out")
-                yield item
-            elif isinstance(item, Rejected):
-                count("read", f"rejected_{item.reason}")
-                yield TaggedOutput("rejected", item)
-            else:
-                count("read", f"skipped_{item.why}")
+            yield from _counted(item)
+
+
+def _counted(item: Item) -> Iterator[Document]:
+    if isinstance(item, Document):
+        count("read", "out")
+        yield item
+    elif isinstance(item, Rejected):
+        count("read", f"rejected_{item.reason}")
+        yield TaggedOutput("rejected", item)
+    else:
+        count("read", f"skipped_{item.why}")
 
 
 def _now() -> datetime:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas import Assignment, BreakingReason
+from schemas import BreakingReason, Mention
 from schemas.article import UNKNOWN_FAMILY
+from transforms.score.told import Told
 
-_PRECISE = ("second", "minute")
 _HOUR = timedelta(hours=1)
 _QUARTER = timedelta(minutes=15)
 _FADE_AFTER = timedelta(hours=3)  # without a new article
@@ -31,16 +31,6 @@ _TERMS = {
     "source_entropy": (0.6, 0.4, 0.5, False),
 }
 _AT_MOST = ("age_hours",)  # passed when the value is not above the threshold
-
-
-@dataclass(frozen=True)
-class Mention:
-    """One article of an event, as far as breaking depends on it."""
-
-    at: datetime
-    family: str
-    unique: bool  # not a copy
-    precise: bool  # its time is known to the minute
 
 
 @dataclass(frozen=True)
@@ -62,20 +52,6 @@ class Breaking:
     since: datetime | None  # when it broke
     score: float  # the highest it reached, [0, 1]
     reasons: tuple[BreakingReason, ...]  # measured when it broke, or else at the highest score
-
-
-def mention(assignment: Assignment) -> Mention:
-    """Reduce an assignment to what breaking depends on."""
-    article = assignment.compared.embedded.article
-    return Mention(
-        at=article.event_time,
-        family=article.publisher_family or UNKNOWN_FAMILY,
-        unique=assignment.compared.verdict.kind == "none" and assignment.role != "update",
-        # A time of arrival stands in for a missing date; on a first poll all arrive at once.
-        precise=article.time_known
-        and article.published_at_precision in _PRECISE
-        and article.event_time == article.published_at,
-    )
 
 
 def entropy(families: Iterable[str]) -> float:
@@ -133,25 +109,35 @@ def score(reasons: Iterable[BreakingReason]) -> float:
     return 1.0 / (1.0 + math.exp(-total))
 
 
-def follow(mentions: Sequence[Mention], novelty: float, as_of: datetime) -> Breaking:
-    """Replay an event's mentions in time order and say what state it is in ``as_of``.
+def follow(
+    mentions: Sequence[Mention], novelty: float, as_of: datetime, before: Told | None = None
+) -> Breaking:
+    """Look at an event's mentions in time order and say what state it is in ``as_of``.
 
     An event breaks once, when all required terms pass; later bursts keep ``since``. It is
     *developing* after its first hour, *fading* when quiet for three hours, over after a day; one
     with two independent families in the hour is a *candidate* while that lasts.
+
+    Args:
+        before: what was said of the event last; only what came after that is looked at.
     """
     ordered = sorted(mentions, key=lambda m: m.at)
-    since: datetime | None = None
-    best: list[BreakingReason] = []
-    for at in sorted({m.at for m in ordered if m.precise}):
+    since = before.breaking_since if before else None
+    best: Sequence[BreakingReason] = before.breaking_reasons if before else ()
+    highest = before.breaking_score if before else -1.0
+    instants = {m.at for m in ordered if m.precise and (before is None or m.at > before.as_of)}
+    for at in sorted(instants) if since is None else ():
         reasons = reasons_at([m for m in ordered if m.at <= at], at, novelty)
-        if since is None and (not best or score(reasons) > score(best)):
-            best = reasons
-        if since is None and all(r.passed for r in reasons if _TERMS[r.code][3]):
-            since, best = at, reasons
+        broke = all(r.passed for r in reasons if _TERMS[r.code][3])
+        if broke or score(reasons) > highest:
+            best, highest = reasons, score(reasons)
+        if broke:
+            since = at
+            break
     if not best:
         best = reasons_at(ordered, ordered[-1].at, novelty)
-    return Breaking(_state(ordered, since, as_of), since, score(best), tuple(best))
+        highest = score(best)
+    return Breaking(_state(ordered, since, as_of), since, highest, tuple(best))
 
 
 def _passed(code: str, value: float, needed: float) -> bool:
@@ -161,7 +147,7 @@ def _passed(code: str, value: float, needed: float) -> bool:
 def _state(ordered: Sequence[Mention], since: datetime | None, as_of: datetime) -> str:
     if since is None:
         return "candidate" if window_at(ordered, as_of).independent_families_60m >= 2 else "none"
-    quiet = as_of - max(m.at for m in ordered if m.precise)
+    quiet = as_of - max((m.at for m in ordered if m.precise), default=since)
     if quiet >= _OVER_AFTER:
         return "none"
     if quiet >= _FADE_AFTER:

@@ -2,64 +2,54 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas import Assignment, Event, EventChange, EventState, LanguageCount
+from schemas import Event, EventChange, EventState, LanguageCount, Mention
 from schemas.article import UNKNOWN_FAMILY
 from schemas.ids import change_id
-from transforms._shared.words import first_sentences
-from transforms.score.breaking import (
-    Breaking,
-    entropy,
-    follow,
-    mention,
-    window_at,
-)
+from transforms.score.breaking import entropy, follow, window_at
+from transforms.score.told import Told, told_of
 
 _TYPE = "org.newsevents.event."
 
 
 def score_event(
-    state: EventState, assignments: Sequence[Assignment], window: timedelta
-) -> tuple[Event, tuple[EventChange, ...]]:
+    state: EventState, window: timedelta, before: Told | None = None
+) -> tuple[Event, tuple[EventChange, ...]] | None:
     """Describe an event with its counts and breaking state, and what happened to it.
 
     Args:
         state: the event as the cluster stage left it.
-        assignments: its articles, at least one, in any order; of a merged event those it had.
         window: how long an event may be quiet before it is closed.
+        before: the last revision, if there was one.
 
     Returns:
-        The event as of the partition's clock, and its changes in time order. Undated articles
-        count as members but do not stretch the event's span.
+        The event as of the partition's clock, as the next revision, and what happened since the
+        last one in time order; None when nothing did that a reader would care about. Undated
+        articles count as members but do not stretch the event's span.
     """
-    ordered = sorted(assignments, key=_arrival)
-    articles = [assignment.compared.embedded.article for assignment in ordered]
-    latest = {article.article_id: article for article in articles}  # the last revision
-    dated = [article for article in articles if article.time_known] or articles
-    first, last = dated[0].event_time, max(article.event_time for article in dated)
-    mentions = [mention(assignment) for assignment in ordered]
-    if any(article.time_known for article in articles):
-        mentions = [m for m, article in zip(mentions, articles) if article.time_known]
+    ordered = sorted(state.mentions, key=_arrival)
+    latest = {told.article_id: told for told in ordered}  # the last revision
+    dated = [told for told in ordered if told.dated] or ordered
+    first, last = dated[0].at, max(told.at for told in dated)
     as_of = max(state.clock, last)
-    breaking = follow(mentions, state.novelty, as_of)
-    now = window_at(mentions, as_of)
-    copies = {a.compared.embedded.article.article_id for a in ordered if a.role == "duplicate"}
-    families = [article.publisher_family for article in latest.values()]
-    published = [article.published_at for article in dated if article.published_at]
-    languages = Counter(article.language for article in latest.values())
-    speaker = latest.get(state.representative_article_id)  # as it reads now
-    summary = first_sentences(speaker.body or speaker.description) if speaker else state.summary
+    breaking = follow(dated, state.novelty, as_of, before)
+    now = window_at(dated, as_of)
+    copies = {told.article_id for told in ordered if told.role == "duplicate"}
+    families = [told.family for told in latest.values()]
+    published = [told.published_at for told in dated if told.published_at]
+    languages = Counter(told.language for told in latest.values())
+    speaker = latest[state.representative_article_id]  # as it reads now
     event = Event(
         event_id=state.event_id,
-        revision=1,
+        revision=before.revision + 1 if before else 1,
         status=state.status,
         merged_into=state.merged_into,
-        title=speaker.title if speaker else state.title,
-        summary=summary,
-        summary_article_ids=(state.representative_article_id,) if summary else (),
+        title=speaker.title,
+        summary=speaker.summary,
+        summary_article_ids=(speaker.article_id,) if speaker.summary else (),
         representative_article_id=state.representative_article_id,
         keywords=state.keywords,
         entities=state.entities,
@@ -84,48 +74,50 @@ def score_event(
         cohesion_mean=state.cohesion_mean,
         cohesion_min=state.cohesion_min,
         contested=state.contested,
+        novelty=state.novelty,
         centroid=state.centroid,
         embedding_model=state.embedding_model,
     )
-    return event, tuple(_changes(event, ordered, breaking, window))
+    if before is not None and told_of(event).material == before.material:
+        return None
+    return event, tuple(_changes(event, ordered, before, window))
 
 
-def _arrival(assignment: Assignment) -> tuple[bool, datetime, str, int]:
-    article = assignment.compared.embedded.article
-    return (not article.time_known, article.event_time, article.article_id, article.revision)
+def _arrival(told: Mention) -> tuple[bool, datetime, str, int]:
+    return (not told.dated, told.at, told.article_id, told.revision)
 
 
 def _changes(
-    event: Event, ordered: Sequence[Assignment], breaking: Breaking, window: timedelta
-) -> list[EventChange]:
-    seed = next((a for a in ordered if a.role == "seed"), ordered[0])
-    seed_article = seed.compared.embedded.article
-    changes = [
-        _change(
-            event.event_id,
-            "created",
-            event.first_seen_at,
-            {"article_ids_added": [seed_article.article_id], "title": seed_article.title},
-        )
-    ]
-    if breaking.since is not None:
-        reasons = [vars(reason) for reason in breaking.reasons]
-        data = {"score": round(breaking.score, 4), "reasons": reasons, "title": event.title}
-        changes.append(_change(event.event_id, "breaking", breaking.since, data))
+    event: Event, ordered: Sequence[Mention], before: Told | None, window: timedelta
+) -> Iterator[EventChange]:
+    if before is None:
+        seed = next((told for told in ordered if told.role == "seed"), ordered[0])
+        data: dict[str, Any] = {"article_ids_added": [seed.article_id], "title": seed.title}
+        yield _change(event, "created", event.first_seen_at, data)
+    elif event.status == "active":
+        data = {"articles": event.article_count, "title": event.title}
+        yield _change(event, "updated", event.counts_as_of, data)
+    if event.breaking_since is not None and (before is None or before.breaking_since is None):
+        reasons = [vars(reason) for reason in event.breaking_reasons]
+        data = {
+            "score": round(event.breaking_score, 4), "reasons": reasons, "title": event.title
+        }  # fmt: skip
+        yield _change(event, "breaking", event.breaking_since, data)
     if event.status == "merged":
         data = {"merged_into": event.merged_into, "articles": event.article_count}
-        changes.append(_change(event.event_id, "merged", event.counts_as_of, data))
+        yield _change(event, "merged", event.counts_as_of, data)
     if event.status == "closed":
         data = {"articles": event.article_count, "quiet_days": window / timedelta(days=1)}
-        changes.append(_change(event.event_id, "closed", event.last_seen_at + window, data))
-    return changes
+        yield _change(event, "closed", event.last_seen_at + window, data)
 
 
-def _change(event: str, kind: str, at: datetime, data: dict[str, Any]) -> EventChange:
+def _change(event: Event, kind: str, at: datetime, data: dict[str, Any]) -> EventChange:
+    # An event is updated more than once, perhaps twice at one time; the rest happens to it once.
+    what = f"{kind}#{event.revision}" if kind == "updated" else kind
     return EventChange(
-        id=change_id(event, kind, at.isoformat()),
+        id=change_id(event.event_id, what, at.isoformat()),
         type=_TYPE + kind,
-        subject=event,
+        subject=event.event_id,
         time=at,
-        data=json.dumps({"revision": 1, **data}, ensure_ascii=False, sort_keys=True),
+        data=json.dumps({"revision": event.revision, **data}, ensure_ascii=False, sort_keys=True),
     )

@@ -18,9 +18,10 @@ VOLATILE = ("timings", "finished_at")
 _MAX_RUN_FILE_BYTES = 64 * 2**20
 _DATE = r"date=\d{4}-\d{2}-\d{2}"
 _PART = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
+_ANY_PART = r"part-(?:(?:\d{9}-|compact-)?[0-9a-f]{32}|empty)\.parquet"  # of rounds as well
 _TABLE = "|".join(table.name for table in TABLES)
 _OUR_FILE = re.compile(rf"(?:{_TABLE})/{_DATE}/{_PART}", re.ASCII)
-_OUR_LEFTOVER = re.compile(rf"(?:{_TABLE})/{_DATE}/(?:{_PART}|\.{_PART}\.\d+-\d+\.tmp)", re.ASCII)
+_OUR_LEFTOVER = re.compile(rf"(?:{_TABLE})/{_DATE}/(?:{_ANY_PART}|\.{_ANY_PART}\.\d+-\d+\.tmp)", re.ASCII)
 
 
 def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
@@ -39,22 +40,45 @@ def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
         ValueError: see ``local_folder``.
     """
     folder = local_folder(output)
-    if os.path.lexists(folder) and not os.path.isdir(folder):
-        raise OutputError(f"{output} is not a folder: choose another output")
+    refuse_foreign(output)
     run = read_run(output)
-    if run is None:
-        foreign = _foreign_table(folder)
-        if foreign is not None:
-            raise OutputError(
-                f"{output} already holds {foreign} but no {RUN_FILE} that lists its files: "
-                "choose another folder"
-            )
-    elif run.get("arguments_digest") != arguments_digest and not overwrite:
+    if run is not None and run.get("arguments_digest") != arguments_digest and not overwrite:
         raise OutputError(
             f"{output} holds the output of other input or options: "
             "choose another folder or add --overwrite"
         )
     replace_file(folder / UNFINISHED_FILE, f"{arguments_digest}\n".encode())
+
+
+def refuse_foreign(output: str) -> None:
+    """Make sure that what lies in an output, if anything, was written by runs of ours.
+
+    Raises:
+        OutputError: the folder is a file, or holds tables that no run listed.
+    """
+    folder = local_folder(output)
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{output} is not a folder: choose another output")
+    foreign = _foreign_table(folder) if read_run(output) is None else None
+    if foreign is not None:
+        raise OutputError(
+            f"{output} already holds {foreign} but no {RUN_FILE} that lists its files: "
+            "choose another folder"
+        )
+
+
+def clear_output(output: str) -> None:
+    """Remove what earlier runs left, run.json first, so that nothing of it counts.
+
+    Raises:
+        OutputError: a file cannot be removed.
+    """
+    folder = local_folder(output)
+    _unlink(folder / RUN_FILE)
+    for name in sorted(_leftovers(folder)):
+        if _OUR_LEFTOVER.fullmatch(name):
+            _remove(folder / name)
+    _unlink(folder / UNFINISHED_FILE)
 
 
 def read_run(output: str) -> dict[str, Any] | None:
@@ -105,7 +129,7 @@ def commit_run(output: str, files: list[str], summary: dict[str, Any]) -> None:
     )
     old = read_run(output)
     known = set(old["files"]) if old else set()
-    if (folder / UNFINISHED_FILE).exists():
+    if (folder / UNFINISHED_FILE).exists() or (old and "rounds" in old):
         known |= _leftovers(folder)
     stale = sorted(name for name in known - set(files) if _OUR_LEFTOVER.fullmatch(name))
     for name in stale:
@@ -154,6 +178,13 @@ def _leftovers(folder: Path) -> set[str]:
         for table in TABLES
         for path in (folder / table.name).glob("date=*/*")
     }
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def _remove(path: Path) -> None:

@@ -55,12 +55,15 @@ def local_folder(output: str) -> Path:
     return Path(url2pathname(parts.path))
 
 
-def replace_file(path: Path, data: bytes) -> bool:
+def replace_file(path: Path, data: bytes, durable: bool = False) -> bool:
     """Make ``path`` hold ``data`` in one step; return False when it already did.
 
     Readers see the old content or the new, never a part: the bytes first go to a file beside it
     whose name begins with a dot and ends in ``.tmp``. A file that is already right keeps its
     modification time.
+
+    Args:
+        durable: wait until the disk has it, so that it outlives a loss of power.
 
     Raises:
         OutputError: a folder or the file cannot be written; the old content is still there.
@@ -71,13 +74,34 @@ def replace_file(path: Path, data: bytes) -> bool:
         if _holds(path, data):
             return False
         try:
-            temporary.write_bytes(data)
+            _write(temporary, data, durable)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise output_error(path, error) from error
     return True
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Make a new file and wait until the disk has it.
+
+    Raises:
+        OutputError: a folder or the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, data, durable=True)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def _write(path: Path, data: bytes, durable: bool) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _holds(path: Path, data: bytes) -> bool:

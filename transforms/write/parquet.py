@@ -48,24 +48,32 @@ class ParquetFolder:
             OutputError: a file cannot be written.
             ValueError: a vector does not have ``dim`` numbers.
         """
+        paths = []
+        for path, data in self.files(rows):
+            replace_file(self.root / path, data)
+            paths.append(path)
+        return paths
+
+    def files(self, rows: Iterable[Row], prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Give path, relative to ``root``, and content of the files that rows would make.
+
+        Args:
+            prefix: of the part of the name that the ids of the rows decide.
+        """
         by_date: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             by_date[utc_date(row[self.table.partition_by])].append(row)
-        return [path for date in sorted(by_date) for path in self._write_date(date, by_date[date])]
+        for date in sorted(by_date):
+            ordered = self._in_order(by_date[date])
+            for number, start in enumerate(range(0, len(ordered), self.max_rows)):
+                part = ordered[start : start + self.max_rows]
+                name = f"part-{prefix}{self._part_name(number, part)}.parquet"
+                yield f"{self.table.name}/date={date}/{name}", self._encode(part)
 
     def write_empty(self) -> str:
         """Write the file of a table that has no rows and return its path."""
-        return self._write_file(EMPTY_PARTITION, EMPTY_FILE, [])
-
-    def _write_date(self, date: str, rows: list[Row]) -> Iterator[str]:
-        ordered = self._in_order(rows)
-        for number, start in enumerate(range(0, len(ordered), self.max_rows)):
-            part = ordered[start : start + self.max_rows]
-            yield self._write_file(date, self._part_name(number, part), part)
-
-    def _write_file(self, date: str, name: str, rows: list[Row]) -> str:
-        path = f"{self.table.name}/date={date}/{name}"
-        replace_file(self.root / path, self._encode(rows))
+        path = f"{self.table.name}/date={EMPTY_PARTITION}/{EMPTY_FILE}"
+        replace_file(self.root / path, self._encode([]))
         return path
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
@@ -82,7 +90,7 @@ class ParquetFolder:
         # The number keeps apart two files that hold nothing but rows of the same id.
         named = [self.table.name, number, [self._row_id(row) for row in rows]]
         digest = hashlib.sha256(json.dumps(named, default=datetime.isoformat).encode())
-        return f"part-{digest.hexdigest()[:32]}.parquet"
+        return digest.hexdigest()[:32]
 
     def _encode(self, rows: list[Row]) -> bytes:
         plain = [column.name for column in self.table.columns if not column.repeated]

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from schemas import SCHEMA_VERSION, Assignment, Event, EventChange, Rejected
+from schemas import SCHEMA_VERSION, Assignment, Event, EventChange, Moved, Rejected, Sighting
 from schemas.tables import (
     ARTICLES,
     DEAD_LETTERS,
     EVENT_ARTICLES,
     EVENT_CHANGES,
     EVENTS,
+    SIGHTINGS,
     Column,
     Table,
 )
@@ -39,6 +40,7 @@ def article_row(assignment: Assignment) -> Row:
             "event_id": assignment.event_id,
             "event_score": assignment.score,
             "event_evidence": assignment.evidence,
+            "sequence": assignment.sequence,
             "embedding": embedded.embedding,
             "embedding_model": embedded.embedding_model,
         },
@@ -63,6 +65,7 @@ def event_article_row(assignment: Assignment) -> Row:
             "joined_at": article.event_time,
             "left_at": None,
             "role": "member" if opened_another else assignment.role,
+            "sequence": assignment.earlier[-1].sequence if assignment.earlier else assignment.sequence,
         },
     )
 
@@ -77,12 +80,51 @@ def earlier_event_article_rows(assignment: Assignment) -> list[Row]:
             "left_at": _utc(left.at),
             "score": left.score,
             "evidence": _text(left.reason),
+            "sequence": left.sequence,
         }
         for left in assignment.earlier
     ]
     if rows:
         rows[0]["role"] = assignment.role
     return rows
+
+
+def moved_rows(moved: Moved) -> list[Row]:
+    """Make the two rows of an article that went to another event after it was written.
+
+    What was measured when it joined is in the row it got then.
+    """
+    left = {
+        "event_id": moved.from_event,
+        "article_id": moved.article_id,
+        "revision": moved.revision,
+        "joined_at": moved.joined_at,
+        "left_at": moved.at,
+        "role": moved.role,
+        "score": moved.score,
+        "evidence": moved.reason,
+        "contested": False,
+        "threshold": 0.0,
+        "best_event_id": "",
+        "best_score": 0.0,
+        "second_event_id": "",
+        "second_score": 0.0,
+        "votes": False,
+        "sequence": moved.sequence,
+        "channels": (),
+    }
+    joined = left | {
+        "event_id": moved.to_event,
+        "left_at": None,
+        "role": "member" if moved.role == "seed" else moved.role,
+        "evidence": f"moved here: {moved.reason}",
+    }
+    return [_row(EVENT_ARTICLES, left), _row(EVENT_ARTICLES, joined)]
+
+
+def sighting_row(sighting: Sighting) -> Row:
+    """Make the row of what is remembered of an article."""
+    return _row(SIGHTINGS, vars(sighting))
 
 
 def event_change_row(change: EventChange) -> Row:
@@ -133,6 +175,10 @@ def _failed_at(rejected: Rejected) -> datetime:
     return rejected.first_failed_at
 
 
+def _seen_at(sighting: Sighting) -> datetime:
+    return sighting.seen_at
+
+
 ROW_SOURCES = {
     source.table.name: source
     for source in (
@@ -143,6 +189,7 @@ ROW_SOURCES = {
         ),
         RowSource(EVENT_CHANGES, EventChange, event_change_row, _changed_at),
         RowSource(DEAD_LETTERS, Rejected, dead_letter_row, _failed_at),
+        RowSource(SIGHTINGS, Sighting, sighting_row, _seen_at),
     )
 }
 

@@ -9,6 +9,7 @@ import apache_beam as beam
 from transforms._shared.counts import count, timed
 from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
+from transforms.write.rounds import MOVED, registered
 from transforms.write.rows import ROW_SOURCES, utc_date
 
 
@@ -77,3 +78,37 @@ def _write_date(
 def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Iterator[str]:
     if not any(True for _ in paths):
         yield folder.write_empty()
+
+
+@dataclass
+class CollectRows(beam.PTransform):
+    """Hand records to the ``Rounds`` of this process that is registered under ``rounds``.
+
+    Takes what ``WriteTable`` takes, and Moved under the name ``moved``. The rows are in the output
+    once the round is committed. Gives nothing and rejects nothing.
+    """
+
+    table_name: str
+    rounds: str
+
+    def default_label(self) -> str:
+        return "Collect" + self.table_name.title().replace("_", "")
+
+    def expand(self, records: beam.PCollection) -> beam.PCollection:
+        return records | "Collect" >> beam.ParDo(_CollectDoFn(self.table_name, self.rounds))
+
+
+class _CollectDoFn(beam.DoFn):
+    def __init__(self, table_name: str, rounds: str) -> None:
+        self._table_name = table_name
+        self._rounds = rounds
+
+    def process(self, record: Any) -> None:
+        count("write", "in")
+        with timed("write"):
+            rows = registered(self._rounds).add(self._table_name, record)
+        table = "event_articles" if self._table_name == MOVED else self._table_name
+        count("write", "out", rows)
+        count("write", f"rows_{table}", rows)
+        if not rows:
+            count("write", "rejected_again")

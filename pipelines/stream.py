@@ -1,0 +1,337 @@
+"""A run that goes on: round after round into one output, which is also where it takes up again."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.console import DONE, FAILED, fail, say
+from pipelines.options import Settings, UsageError
+from transforms._shared.counts import snapshot
+
+if TYPE_CHECKING:
+    from pipelines.flow import Sources
+    from pipelines.live.status import Observer
+    from transforms.embed.model import ModelFiles
+    from transforms.read.poller import Poller
+    from transforms.write.rounds import Rounds
+
+LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner")
+_MOST_SAID = 20  # unusable files named one by one
+_JUMP = timedelta(minutes=10)  # the clock against the time that passed: worth a line,
+_WRONG = timedelta(days=1)  # and reason to stop, because every date would be judged by it
+
+
+class ClockError(Exception):
+    """The clock of this machine cannot be trusted; the message says what to do."""
+
+
+@dataclass
+class SteadyClock:
+    """The current time, held against the time that passed since the last look.
+
+    Small corrections only hold the clock back until it has caught up; it never runs backwards.
+    """
+
+    wall: Any = time.time
+    passed: Any = lambda: time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    _last: datetime | None = None
+    _mark: tuple[float, float] | None = None
+
+    def now(self) -> datetime:
+        """Give the time in UTC, never before what was given last."""
+        at = datetime.fromtimestamp(self.wall(), timezone.utc)
+        self._last = at if self._last is None else max(at, self._last)
+        return self._last
+
+    def check(self) -> None:
+        """Look whether the clock was set since the last look.
+
+        Raises:
+            ClockError: by more than a day.
+        """
+        wall, passed = self.wall(), self.passed()
+        before, self._mark = self._mark, (wall, passed)
+        if before is None:
+            return
+        jump = timedelta(seconds=(wall - before[0]) - (passed - before[1]))
+        if abs(jump) < _JUMP:
+            return
+        way = f"{'forwards' if jump > timedelta() else 'backwards'} by {_span(abs(jump))}"
+        if abs(jump) > _WRONG:
+            raise ClockError(
+                f"the clock of this machine jumped {way}: set it right and go on with --resume"
+            )
+        say(f"the clock of this machine jumped {way}; going on")
+
+
+def _span(time_span: timedelta) -> str:
+    minutes = time_span // timedelta(minutes=1)
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes // 60} hours"
+
+
+@dataclass
+class RoundsHook:
+    """Commits a round once everything it gave went through all stages; see ``RoundHook``."""
+
+    name: str  # under which the rounds and the session are registered
+
+    def ended(self, poller: "Poller") -> None:
+        """See ``RoundHook``."""
+        _sessions[self.name].ended(poller)
+
+
+_sessions: dict[str, "Session"] = {}
+
+
+@dataclass
+class Session:
+    """What goes on beside the pipeline of one run: commits, counts, and who is told of them."""
+
+    rounds: "Rounds"
+    clock: SteadyClock
+    base: dict[tuple[str, str], int]  # counters of earlier runs
+    observers: list["Observer"] = field(default_factory=list)
+    on_first_commit: Any = None
+    started: float = field(default_factory=time.monotonic)
+
+    def counters(self) -> dict[tuple[str, str], int]:
+        """Give the counters of the whole output, by (stage, name)."""
+        counted = snapshot()
+        return {name: self.base.get(name, 0) + counted.get(name, 0)
+                for name in self.base.keys() | counted.keys()}  # fmt: skip
+
+    def ended(self, poller: "Poller") -> None:
+        """Commit what was collected, and tell of it."""
+        self.clock.check()
+        ended = self.rounds.commit()
+        if ended.rows and self.on_first_commit is not None:
+            self.on_first_commit()
+            self.on_first_commit = None
+        for observer in self.observers:
+            observer.round_ended(ended, self.counters(), poller.health(), self.clock.now())
+
+
+def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
+    """Read, decide and write in rounds until stopped, or once; gives the exit code.
+
+    Raises:
+        UsageError: this cannot be done with that runner.
+        OutputError: the output cannot be used.
+    """
+    from transforms.write.output import OutputError, local_folder
+    from transforms.write.rounds import run_lock
+
+    if settings.runner not in LOCAL_RUNNERS:
+        raise UsageError(
+            f"--streaming and --resume write rounds on this machine: leave out --runner "
+            f"{settings.runner}"
+        )
+    folder = local_folder(settings.output)
+    try:
+        with run_lock(folder):
+            return _run(settings, sources, model, folder)
+    except ClockError as error:
+        return fail(str(error), FAILED)
+    except OutputError:
+        raise
+
+
+def _run(settings: Settings, sources: "Sources", model: "ModelFiles", folder: Path) -> int:
+    from pipelines.detect_events import finish
+    from pipelines.engine import bounded_metrics, new_pipeline, run
+    from pipelines.flow import build, collect
+    from pipelines.live.screen import watching
+    from pipelines.run_summary import counts_of
+    from transforms.read.stopping import STOP
+    from transforms.read.transform import PollDocuments
+    from transforms.write.rounds import Rounds, register, release
+
+    clock = SteadyClock()
+    earlier, seeds = _take_up(settings, model, folder, clock.now())
+    session = Session.__new__(Session)  # its rounds ask it for counts
+    rounds = Rounds(
+        settings.output,
+        model.dim,
+        earlier.get("rounds", 0),
+        lambda: _summary(settings, model, earlier, session),
+        seeds.letters(clock.now()) if seeds else None,
+    )
+    session.__init__(rounds, clock, _counters(earlier))  # type: ignore[misc]
+    name = str(folder)
+    pipeline = new_pipeline(settings.runner, settings.beam_args)
+    poll = PollDocuments(
+        MakePoller(sources, settings, name),
+        settings.poll_seconds,
+        rounds=None if settings.streaming else 1,
+        hook=RoundsHook(name),
+    )
+    read = pipeline | "Read" >> poll
+    stored = not settings.streaming
+    collect(build(read, settings, model, bounded=False, seeds=seeds, stored=stored), name)
+    if settings.dry_run:
+        from pipelines.detect_events import show_steps
+
+        return show_steps(pipeline)
+    if seeds is not None:
+        session.on_first_commit = seeds.forget
+    _say_start(settings, sources, model)
+    register(rounds, name)
+    _sessions[name] = session
+    STOP.clear()
+    try:
+        rounds.begin()
+        with ExitStack() as stack:
+            stack.enter_context(bounded_metrics())
+            stack.enter_context(_draining(STOP))
+            session.observers += stack.enter_context(watching(settings))
+            run(pipeline, show_progress=False, reset_counts=False)
+    finally:
+        release(name)
+        del _sessions[name]
+    counts = counts_of(session.counters())
+    return finish(settings, counts, time.monotonic() - session.started)
+
+
+@dataclass(frozen=True)
+class MakePoller:
+    """Makes the poller where it is used: threads and open connections do not travel."""
+
+    sources: "Sources"
+    settings: Settings
+    session: str
+
+    def __call__(self) -> "Poller":
+        from pipelines.flow import MIB
+        from transforms.read.fetch import HttpFetcher
+        from transforms.read.origin import Limits
+        from transforms.read.poller import Poller
+        from transforms.read.reader import Reader
+        from transforms.read.stopping import STOP
+        from transforms.write.output import local_folder
+
+        now = _sessions[self.session].clock.now
+        reader = Reader(
+            HttpFetcher(self.settings.fetch_timeout_seconds),
+            now,
+            Limits(max_file_bytes=self.settings.max_file_mb * MIB),
+            frozenset(self.sources.feeds),
+            stored=not self.settings.streaming,
+        )
+        outside = os.path.realpath(local_folder(self.settings.output))
+        return Poller(reader, self.sources.feeds, self.sources.files, now, STOP.is_set, outside)
+
+
+def _take_up(
+    settings: Settings, model: "ModelFiles", folder: Path, now: datetime
+) -> tuple[dict[str, Any], Any]:
+    """Look at what is in the output, and load what is needed to go on from it."""
+    from schemas import SCHEMA_VERSION
+    from pipelines.resume import OutputSeeds
+    from transforms.write.manifest import clear_output, read_run, refuse_foreign
+    from transforms.write.output import OutputError
+    from transforms.write.rounds import files_lock, remove_uncommitted
+
+    if settings.dry_run:
+        return {}, None
+    run = read_run(settings.output)
+    if run is None or settings.overwrite:
+        refuse_foreign(settings.output)
+        clear_output(settings.output)
+        return {}, None
+    if not settings.resume:
+        raise OutputError(
+            f"{settings.output} holds the output of an earlier run: add --resume to go on from "
+            "it, --overwrite to begin anew, or choose another folder"
+        )
+    versions = run.get("versions", {})
+    schema, embedding = versions.get("schema"), versions.get("embedding_model")
+    if schema != SCHEMA_VERSION:
+        raise OutputError(
+            f"{settings.output} was written with schema version {schema}, and this is version "
+            f"{SCHEMA_VERSION}: go on with the newsevents that wrote it, or choose another folder"
+        )
+    if embedding != model.model_id or run["options"].get("max_tokens") != settings.max_tokens:
+        raise OutputError(
+            f"{settings.output} was made with the model {embedding} and --max_tokens "
+            f"{run['options'].get('max_tokens')}: vectors of another cannot be compared with "
+            "them; name that one or choose another folder"
+        )
+    with files_lock(folder):
+        removed = remove_uncommitted(folder, run)
+        seeds = OutputSeeds(settings.output, settings.window_days, run.get("rounds", 0))
+        articles, events = seeds.load()
+    if removed:
+        say(f"removed {removed} files of a round that was not finished")
+    _say_unusable(seeds.unusable())
+    latest = seeds.latest_seen_at()
+    if latest is not None and latest - now > _WRONG:
+        raise ClockError(
+            f"{settings.output} has articles seen at {latest:%Y-%m-%d %H:%M}, which the clock of "
+            "this machine has not reached: set it right, or choose another folder"
+        )
+    say(f"going on from {settings.output}: {articles:,} articles, {events:,} open events")
+    return run, seeds
+
+
+def _say_unusable(unusable: list[Any]) -> None:
+    for file in unusable[:_MOST_SAID]:
+        say(f"passed over {file.path}: {file.why}; delete it, or put back a copy that is whole")
+    if len(unusable) > _MOST_SAID:
+        say(f"and {len(unusable) - _MOST_SAID} more files")
+
+
+def _say_start(settings: Settings, sources: "Sources", model: "ModelFiles") -> None:
+    what = []
+    if sources.feeds:
+        what.append(f"{len(sources.feeds):,} feeds")
+    if sources.files:
+        what.append(f"files of {', '.join(settings.inputs)}")
+    pace = f"every {settings.poll_seconds:g} s" if settings.streaming else "once"
+    stop = "; stop with Ctrl-C" if settings.streaming else ""
+    say(f"reading {' and '.join(what)} {pace}; model: {model.model_id}{stop}")
+
+
+def _summary(
+    settings: Settings, model: "ModelFiles", earlier: dict[str, Any], session: Session
+) -> dict[str, Any]:
+    from pipelines.detect_events import options_of, versions_of
+    from pipelines.run_summary import counts_of
+
+    return {
+        "files": earlier.get("files", []),  # of a run that ended
+        "options": options_of(settings) | {"streaming": settings.streaming},
+        "engine": {"runner": settings.runner, "partitions": 1},
+        "versions": versions_of(model),
+        "counts": counts_of(session.counters()),
+    }
+
+
+def _counters(run: dict[str, Any]) -> dict[tuple[str, str], int]:
+    stages = run.get("counts", {}).get("stages", {})
+    return {(stage, name): n for stage, counts in stages.items() for name, n in counts.items()}
+
+
+@contextlib.contextmanager
+def _draining(stop: Any) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM end the run after the round, and a second one at once."""
+
+    def handle(number: int, frame: Any) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+        print("finishing the round; once more to stop at once", file=sys.stderr, flush=True)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,292 @@
+"""Write the output of a run that goes on: rows are collected, and published round by round.
+
+A round is one step for whoever reads the output after a stop: its files lie there under temporary
+names, get their own names, and count from the moment run.json names the round. Files of a round
+that run.json does not name were left by a run that was killed in between, and do not count.
+"""
+
+import fcntl
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from schemas import Rejected
+from schemas.tables import TABLES
+from transforms.write.manifest import RUN_FILE, read_run
+from transforms.write.output import (
+    OutputError,
+    local_folder,
+    output_error,
+    replace_file,
+    write_durably,
+)
+from transforms.write.parquet import ParquetFolder
+from transforms.write.rows import ROW_SOURCES, Row, moved_rows, utc_date
+
+FILES_LOCK = ".files.lock"  # held while files get or lose their names
+RUN_LOCK = ".running.lock"  # held by the one run that adds rounds
+MOVED = "moved"  # records that go into event_articles as well
+_TABLE = "|".join(table.name for table in TABLES)
+_DATE = r"date=\d{4}-\d{2}-\d{2}"
+_ROUND_FILE = re.compile(
+    rf"(?:{_TABLE})/{_DATE}/part-(?P<round>\d{{9}})-[0-9a-f]{{32}}\.parquet", re.ASCII
+)
+_TEMPORARY = re.compile(
+    rf"(?:{_TABLE})/{_DATE}/\.part-(?:compact-|\d{{9}}-)?(?:[0-9a-f]{{32}}|empty)\.parquet"
+    r"\.\d+-\d+\.tmp",
+    re.ASCII,
+)
+
+
+def round_of(path: str) -> int | None:
+    """Say which round wrote a file, by its path relative to the output; None for other files."""
+    match = _ROUND_FILE.fullmatch(path)
+    return int(match["round"]) if match else None
+
+
+@contextmanager
+def files_lock(folder: Path) -> Iterator[None]:
+    """Keep others from giving or taking names of files in an output while the block runs.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    with _locked(folder / FILES_LOCK, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def run_lock(folder: Path) -> Iterator[None]:
+    """Make this the only run that adds rounds to an output while the block runs.
+
+    Raises:
+        OutputError: another one does, or the folder cannot be written.
+    """
+    try:
+        with _locked(folder / RUN_LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+    except BlockingIOError as error:
+        raise OutputError(
+            f"another run is writing to {folder}: stop it or choose another folder"
+        ) from error
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise output_error(path, error) from error
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def committed_files(folder: Path, run: dict[str, Any]) -> list[str]:
+    """List the Parquet files of the tables that count, by paths relative to the output."""
+    listed, rounds = set(run["files"]), run.get("rounds", 0)
+    found = []
+    for path in _table_files(folder):
+        number = round_of(path)
+        if path in listed or is_compacted(path) or (number is not None and number <= rounds):
+            found.append(path)
+    return sorted(found)
+
+
+def is_compacted(path: str) -> bool:
+    """Say whether a file was made of several earlier ones."""
+    return Path(path).name.startswith("part-compact-")
+
+
+def remove_uncommitted(folder: Path, run: dict[str, Any]) -> int:
+    """Remove what a run that was killed left of the round it was at; gives the number of files.
+
+    Raises:
+        OutputError: a file cannot be removed.
+    """
+    rounds = run.get("rounds", 0)
+    removed = 0
+    for path in _table_files(folder):
+        if _TEMPORARY.fullmatch(path) or (round_of(path) or 0) > rounds:
+            try:
+                (folder / path).unlink(missing_ok=True)
+            except OSError as error:
+                raise output_error(folder / path, error) from error
+            removed += 1
+    return removed
+
+
+def _table_files(folder: Path) -> Iterator[str]:
+    for table in TABLES:
+        for path in (folder / table.name).glob("date=*/*"):
+            yield path.relative_to(folder).as_posix()
+
+
+@dataclass
+class Round:
+    """What a round added."""
+
+    number: int
+    rows: Counter[str] = field(default_factory=Counter)  # by table
+    records: dict[str, list[Any]] = field(default_factory=dict)  # by table
+
+
+class Rounds:
+    """Collects records and publishes them as the next round of an output.
+
+    A dead letter that was written before on the same day is not written again; it is counted.
+
+    Args:
+        number: of the last round that counts.
+        run: gives what else run.json is to say; asked at each commit.
+        letters: dead letters of the day that were written before, see ``letter_name``.
+    """
+
+    def __init__(
+        self,
+        output: str,
+        dim: int,
+        number: int,
+        run: Callable[[], dict[str, Any]],
+        letters: set[str] | None = None,
+    ) -> None:
+        self.number = number
+        self._folder = local_folder(output)
+        self._run = run
+        self._letters = letters or set()
+        self._tables = {
+            name: ParquetFolder(self._folder, source.table, dim)
+            for name, source in ROW_SOURCES.items()
+        }
+        self._rows: dict[str, list[Row]] = {}
+        self._records: dict[str, list[Any]] = {}
+
+    def add(self, name: str, record: Any) -> int:
+        """Take a record for a table, or ``MOVED``; gives the number of rows it makes."""
+        if name == "dead_letters" and not self._is_new(record):
+            return 0
+        table = "event_articles" if name == MOVED else name
+        rows = moved_rows(record) if name == MOVED else ROW_SOURCES[name].rows(record)
+        self._rows.setdefault(table, []).extend(rows)
+        self._records.setdefault(name, []).append(record)
+        return len(rows)
+
+    def _is_new(self, rejected: Rejected) -> bool:
+        name = letter_name(
+            rejected.stage, rejected.key, rejected.reason, rejected.payload_sha256,
+            rejected.first_failed_at,
+        )  # fmt: skip
+        if name in self._letters:
+            return False
+        day = utc_date(rejected.first_failed_at)
+        if self._letters and not next(iter(self._letters)).startswith(day):
+            self._letters = {known for known in self._letters if known.startswith(day)}
+        self._letters.add(name)
+        return True
+
+    def begin(self) -> None:
+        """Make every table readable before the first row comes.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        for name, table in self._tables.items():
+            if not any((self._folder / name).glob("date=*/*.parquet")):
+                table.write_empty()
+        self._sign()
+
+    def commit(self) -> Round:
+        """Publish what was collected since the last commit, in one step; nothing when there is none.
+
+        Raises:
+            OutputError: it cannot be written; what was committed before is untouched.
+        """
+        if not self._rows:
+            self._sign()
+            return Round(self.number)
+        self._check_still_there()
+        number = self.number + 1
+        files = {
+            path: data
+            for name, rows in self._rows.items()
+            for path, data in self._tables[name].files(rows, f"{number:09d}-")
+        }
+        staged = self._stage(files)
+        with files_lock(self._folder):
+            for temporary, path in staged:
+                try:
+                    os.replace(temporary, path)
+                except OSError as error:
+                    raise output_error(path, error) from error
+            self.number = number
+            self._sign()
+        ended = Round(number, Counter({n: len(r) for n, r in self._rows.items()}), self._records)
+        self._rows, self._records = {}, {}
+        return ended
+
+    def _stage(self, files: dict[str, bytes]) -> list[tuple[Path, Path]]:
+        """Write files under temporary names; all of them or none."""
+        staged: list[tuple[Path, Path]] = []
+        try:
+            for name, data in files.items():
+                path = self._folder / name
+                temporary = path.with_name(f".{path.name}.{os.getpid()}-0.tmp")
+                staged.append((temporary, path))
+                write_durably(temporary, data)
+        except OutputError:
+            for temporary, _ in staged:
+                temporary.unlink(missing_ok=True)
+            raise
+        return staged
+
+    def _check_still_there(self) -> None:
+        run = read_run(str(self._folder))
+        if run is None or run.get("rounds") != self.number:
+            raise OutputError(
+                f"{self._folder}/{RUN_FILE} is gone or was changed by somebody else: put the "
+                "folder back and go on with --resume, or choose another folder"
+            )
+
+    def _sign(self) -> None:
+        run = self._run() | {"rounds": self.number}
+        text = json.dumps(run, sort_keys=True, indent=2, allow_nan=False)
+        replace_file(self._folder / RUN_FILE, f"{text}\n".encode(), durable=True)
+
+
+def letter_name(stage: str, key: str, reason: str, sha256: str, at: datetime) -> str:
+    """Name a dead letter, the same for all of one day that are about the same thing."""
+    return "\x00".join((utc_date(at), stage, key, reason, sha256))
+
+
+_open: dict[str, Rounds] = {}
+
+
+def register(rounds: Rounds, name: str) -> None:
+    """Let the workers of this process find ``rounds`` by a name."""
+    _open[name] = rounds
+
+
+def registered(name: str) -> Rounds:
+    """Find what ``register`` was given.
+
+    Raises:
+        OutputError: this is another process.
+    """
+    if name not in _open:
+        raise OutputError("rounds are written by one process: use one in-memory worker")
+    return _open[name]
+
+
+def release(name: str) -> None:
+    """Forget what ``register`` was given."""
+    _open.pop(name, None)
