@@ -33,6 +33,7 @@ setup(
         "lxml",
         "lxml_html_clean",  # trafilatura needs it; older pip does not find it by its extra
         "numpy",
+        "prometheus-client",
         "py3langid",
         "pyarrow",
         "python-dateutil",

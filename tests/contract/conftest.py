@@ -17,6 +17,7 @@ _LEAVES = {
     bool: True,
     bytes: np.array([0.5, -0.5, 0.5, 0.5], dtype="<f4").tobytes(),
     datetime: datetime(2024, 5, 1, 12, tzinfo=timezone.utc),
+    frozenset[str]: frozenset({"text"}),
 }
 
 

@@ -25,7 +25,6 @@ NOT_WRITTEN = {
     "Assignment": {
         "compared.embedded.article.key",
         "compared.embedded.article.quoted",
-        "compared.embedded.article.time_known",
         "compared.further",
         "compared.neighbours.0.article_id",
         "compared.neighbours.0.cosine",
@@ -36,6 +35,7 @@ NOT_WRITTEN = {
     "Event": set(),
     "EventChange": set(),
     "Rejected": set(),
+    "Sighting": set(),
 }
 CONSTANT_COLUMNS = {"schema_version", "source", "specversion"}
 LATER_COLUMNS = {"left_at"}  # null in the first row of a record; the rows after it fill them

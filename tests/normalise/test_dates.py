@@ -69,25 +69,30 @@ def test_the_time_of_a_crawl_comes_after_the_articles_own_date():
 HOUR_AGO, WEEK_AGO = NOW - timedelta(hours=1), NOW - timedelta(days=7)
 
 
+TWO_DAYS = timedelta(days=2)
+
+
 @pytest.mark.parametrize(
-    ("published", "bounded", "from_file", "expected"),
+    ("published", "max_delay", "from_file", "expected"),
     [
-        ((HOUR_AGO, "feed", "second", "ok"), False, False, (HOUR_AGO, True)),
-        ((HOUR_AGO, "feed", "second", "tz_unknown"), False, False, (HOUR_AGO, True)),
-        ((WEEK_AGO, "feed", "second", "ok"), False, False, (NOW, True)),
-        ((WEEK_AGO, "feed", "second", "ok"), True, False, (WEEK_AGO, True)),
-        ((WEEK_AGO, "text", "day", "ok"), True, True, (WEEK_AGO, True)),
-        ((HOUR_AGO, "feed", "day", "ok"), False, False, (NOW, True)),
-        ((NOW, "file_mtime", "second", "ok"), True, True, (NOW, False)),
-        ((None, "none", "none", "missing"), True, True, (NOW, False)),
-        ((None, "feed", "none", "future"), True, False, (NOW, True)),
-        ((NOW + timedelta(minutes=9), "feed", "second", "ok"), True, False, (NOW, True)),
+        ((HOUR_AGO, "feed", "second", "ok"), TWO_DAYS, False, (HOUR_AGO, True)),
+        ((HOUR_AGO, "feed", "second", "tz_unknown"), TWO_DAYS, False, (HOUR_AGO, True)),
+        ((WEEK_AGO, "feed", "second", "ok"), TWO_DAYS, False, (NOW, True)),
+        ((WEEK_AGO, "feed", "second", "ok"), None, False, (WEEK_AGO, True)),
+        ((WEEK_AGO, "text", "day", "ok"), None, True, (WEEK_AGO, True)),
+        ((HOUR_AGO, "feed", "day", "ok"), TWO_DAYS, False, (NOW, True)),
+        ((NOW, "file_mtime", "second", "ok"), None, True, (NOW, False)),
+        ((None, "none", "none", "missing"), None, True, (NOW, False)),
+        ((None, "none", "none", "missing"), TWO_DAYS, True, (NOW, True)),
+        ((None, "feed", "none", "future"), None, False, (NOW, True)),
+        ((NOW + timedelta(minutes=9), "feed", "second", "ok"), None, False, (NOW, True)),
     ],
     ids=["fresh", "no zone", "stale in a stream", "old in an archive", "day in an archive",
-         "day in a stream", "file time", "undated file", "future", "clock runs fast"],
+         "day in a stream", "file time", "undated file",
+         "undated file in a stream", "future", "clock runs fast"],
 )  # fmt: skip
-def test_an_article_counts_at_a_time_that_can_be_trusted(published, bounded, from_file, expected):
-    found = event_time(PublicationDate(*published), NOW, bounded=bounded, from_file=from_file)
+def test_an_article_counts_at_a_time_that_can_be_trusted(published, max_delay, from_file, expected):
+    found = event_time(PublicationDate(*published), NOW, max_delay=max_delay, from_file=from_file)
     assert found == expected
 
 

@@ -87,7 +87,7 @@ def event(name, **changes):
         unique_article_count=2, duplicate_count=1, publisher_family_count=2, source_diversity=1.0,
         articles_15m=0, articles_60m=0, families_60m=0, counts_as_of=START, breaking_state="none",
         breaking_since=None, breaking_score=0.0, breaking_reasons=(), cohesion_mean=1.0,
-        cohesion_min=1.0, contested=False, centroid=VECTOR, embedding_model=MODEL,
+        cohesion_min=1.0, contested=False, novelty=0.5, centroid=VECTOR, embedding_model=MODEL,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -99,6 +99,7 @@ def write(folder, assignments, events, changes=()):
         "event_articles": assignments,
         "event_changes": changes,
         "dead_letters": (),
+        "sightings": (),
     }
     for name, source in ROW_SOURCES.items():
         rows = [row for record in records[name] for row in source.rows(record)]

@@ -6,6 +6,7 @@ import pytest
 
 from schemas import Assignment, ComparedArticle, DuplicateVerdict, EventState
 from schemas.ids import event_id
+from transforms.cluster.mention import mention_of
 
 EVENT = event_id("a0")
 
@@ -28,17 +29,16 @@ def assigned(make_embedded, make_article):
 
 
 @pytest.fixture
-def state(make_article):
-    """``state(clock_minute, **changes)``: the event as the cluster stage left it."""
+def state(make_article, assigned):
+    """``state(assignments=..., clock_minute=..., **changes)``: the event as cluster left it."""
 
-    def make(clock_minute=120, **changes):
+    def make(assignments=(), clock_minute=120, **changes):
+        assignments = assignments or [assigned("a0", 0, role="seed")]
         fields = {
             "event_id": EVENT,
             "status": "active",
             "merged_into": "",
-            "representative_article_id": "a0",
-            "title": "Cannery shut",
-            "summary": "It is shut.",
+            "representative_article_id": assignments[0].compared.embedded.article.article_id,
             "keywords": (),
             "entities": (),
             "cohesion_mean": 0.8,
@@ -48,6 +48,7 @@ def state(make_article):
             "centroid": b"\0" * 256,
             "embedding_model": "test",
             "clock": make_article().event_time + timedelta(minutes=clock_minute),
+            "mentions": tuple(mention_of(a.compared, a.role) for a in assignments),
         }
         return EventState(**(fields | changes))
 

@@ -2,7 +2,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from transforms.score.breaking import Mention, entropy, follow, mention, reasons_at, score
+from schemas import Mention
+from transforms.score.breaking import entropy, follow, reasons_at, score
 
 START = datetime(2026, 3, 2, 6, tzinfo=timezone.utc)
 
@@ -12,7 +13,12 @@ def at(minute):
 
 
 def reports(*minutes_and_families, unique=True, precise=True):
-    return [Mention(at(minute), family, unique, precise) for minute, family in minutes_and_families]
+    return [
+        Mention(
+            f"a{n}", 1, at(minute), True, at(minute), precise, family, "member", unique, "en", "", ""
+        )
+        for n, (minute, family) in enumerate(minutes_and_families)
+    ]
 
 
 BURST = reports((0, "a"), (12, "b"), (20, "c"), (31, "d"))
@@ -98,16 +104,3 @@ def test_more_voices_score_higher_and_every_threshold_met_exactly_scores_half():
 )
 def test_entropy_runs_from_one_voice_to_all_different(families, expected):
     assert entropy(families) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("changes", "precise"),
-    [
-        ({}, True),
-        ({"published_at_precision": "day"}, False),
-        ({"time_known": False}, False),
-        ({"published_at": None}, False),
-    ],
-)
-def test_only_a_published_minute_counts_as_precise(assigned, changes, precise):
-    assert mention(assigned("a0", 0, **changes)).precise is precise

@@ -1,72 +1,73 @@
-from dataclasses import replace
+from datetime import timedelta
 
 import apache_beam as beam
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from schemas import Event, EventChange, Left
+from schemas import Event, EventChange, EventState
 from transforms import ScoreEvents
 
 
-def _size(event: Event) -> tuple[str, int]:
-    return event.event_id, event.article_count
+def _size(event: Event) -> tuple[str, int, int]:
+    return event.event_id, event.revision, event.article_count
 
 
 def _subject(change: EventChange) -> tuple[str, str]:
-    return change.subject, change.type
+    return change.subject, change.type.rpartition(".")[2]
 
 
-def test_each_event_meets_its_own_articles(assigned, state):
-    first = state()
-    other = state(event_id="other", title="Museum opens")
-    articles = [assigned("a0", 0, role="seed"), assigned("a1", 5)]
-    alone = assigned("b0", 1, role="seed")
-    alone = alone.__class__(**(vars(alone) | {"event_id": "other"}))
+def _scored(states, **settings):
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        assignments = pipeline | "Articles" >> beam.Create([*articles, alone], reshuffle=False)
-        states = pipeline | "States" >> beam.Create([first, other], reshuffle=False)
-        scored = states | ScoreEvents(assignments)
-        assert_that(scored.events | beam.Map(_size), equal_to([(first.event_id, 2), ("other", 1)]))
-        created = "org.newsevents.event.created"
-        assert_that(
-            scored.changes | "Subject" >> beam.Map(_subject),
-            equal_to([(first.event_id, created), ("other", created)]),
-            label="Changes",
-        )
+        created = beam.Create(states, reshuffle=False).with_output_types(EventState)
+        scored = pipeline | created | ScoreEvents(**settings)
+        yield scored
 
 
-def test_an_event_that_was_merged_away_keeps_a_row_and_says_where_it_went(assigned, state):
-    survivor = state()
-    gone = state(event_id="gone", status="merged", merged_into=survivor.event_id)
-    moved = replace(
-        assigned("b0", 1, role="seed"), earlier=(Left("gone", survivor.clock, "merged", True, 1.0),)
-    )
-    articles = [assigned("a0", 0, role="seed"), moved]
-    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        assignments = pipeline | "Articles" >> beam.Create(articles, reshuffle=False)
-        states = pipeline | "States" >> beam.Create([survivor, gone], reshuffle=False)
-        scored = states | ScoreEvents(assignments)
-        assert_that(
-            scored.events | beam.Map(_size), equal_to([(survivor.event_id, 2), ("gone", 1)])
-        )
-        kinds = [(survivor.event_id, "created"), ("gone", "created"), ("gone", "merged")]
-        assert_that(
-            scored.changes | "Subject" >> beam.Map(_subject),
-            equal_to([(subject, f"org.newsevents.event.{kind}") for subject, kind in kinds]),
-            label="Changes",
-        )
+def test_each_event_is_described_once_with_what_happened_to_it(assigned, state):
+    one = state([assigned("a0", 0, role="seed"), assigned("a1", 5)])
+    gone = state([assigned("b0", 1, role="seed")], event_id="b", status="merged",
+                 merged_into=one.event_id)  # fmt: skip
+    for scored in _scored([one, gone]):
+        found = scored.events | beam.Map(_size)
+        assert_that(found, equal_to([(one.event_id, 1, 2), ("b", 1, 1)]))
+        kinds = [(one.event_id, "created"), ("b", "created"), ("b", "merged")]
+        changes = scored.changes | "Subject" >> beam.Map(_subject)
+        assert_that(changes, equal_to(kinds), label="Changes")
 
 
-def test_an_article_that_left_a_living_event_counts_only_where_it_is(assigned, state):
-    event, other = state(), state(event_id="other")
-    left = Left("other", event.clock, "another was nearer", False, 0.6)
-    articles = [
-        assigned("a0", 0, role="seed"),
-        replace(assigned("a1", 5), earlier=(left,)),
-        replace(assigned("b0", 1, role="seed"), event_id="other"),
+def test_unbounded_an_event_gets_a_revision_when_there_is_something_to_tell(assigned, state):
+    seed, second = assigned("a0", 0, role="seed"), assigned("a1", 5, "two.example")
+    states = [
+        state([seed], 1),
+        state([seed], 4),
+        state([seed, second], 6),
+        state([seed, second], 30_000, status="closed"),
     ]
-    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        assignments = pipeline | "Articles" >> beam.Create(articles, reshuffle=False)
-        states = pipeline | "States" >> beam.Create([event, other], reshuffle=False)
-        scored = states | ScoreEvents(assignments)
-        assert_that(scored.events | beam.Map(_size), equal_to([(event.event_id, 2), ("other", 1)]))
+    event = states[0].event_id
+    for scored in _scored(states, bounded=False):
+        found = scored.events | beam.Map(_size)
+        assert_that(found, equal_to([(event, 1, 1), (event, 2, 2), (event, 3, 2)]))
+        kinds = [(event, "created"), (event, "updated"), (event, "closed")]
+        changes = scored.changes | "Subject" >> beam.Map(_subject)
+        assert_that(changes, equal_to(kinds), label="Changes")
+
+
+class _Seeds:
+    """An earlier run that wrote one revision of an event."""
+
+    def __init__(self, event):
+        self._event = event
+
+    def event(self, event_id):
+        return self._event if event_id == self._event.event_id else None
+
+
+def test_unbounded_a_resumed_run_goes_on_with_the_next_revision(assigned, state):
+    from transforms.score.event import score_event
+
+    seed = assigned("a0", 0, role="seed")
+    before, _ = score_event(state([seed], 1), timedelta(days=14))
+    states = [state([seed], 2), state([seed, assigned("a1", 5)], 6)]
+    for scored in _scored(states, bounded=False, seeds=_Seeds(before)):
+        found = scored.events | beam.Map(_size)
+        assert_that(found, equal_to([(before.event_id, 2, 2)]))

@@ -19,6 +19,7 @@ from schemas import (
     Keyword,
     LanguageCount,
     Rejected,
+    Sighting,
 )
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -90,6 +91,7 @@ _EVENT = Event(
     cohesion_mean=0.75,
     cohesion_min=0.5,
     contested=True,
+    novelty=0.25,
     centroid=VECTOR,
     embedding_model=MODEL,
 )
@@ -99,6 +101,7 @@ _REJECTED = Rejected(
 )
 
 
+_SIGHTING = Sighting("a1", 2, "news.example", NOON, b"\x02state")
 _ORIGINAL = DuplicateVerdict("none", "", 0.0, "")
 
 
@@ -113,6 +116,7 @@ RECORDS = {
     "event_articles": make_assignment,
     "event_changes": lambda **changes: replace(_CHANGE, **changes),
     "dead_letters": lambda **changes: replace(_REJECTED, **changes),
+    "sightings": lambda **changes: replace(_SIGHTING, **changes),
 }
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,8 @@ ROWS_PER_GROUP = 10_000  # about 40 MB of articles: small enough to read one gro
 # partitions it would break readers as soon as the first rows arrive.
 EMPTY_PARTITION = "1970-01-01"
 EMPTY_FILE = "part-empty.parquet"
+
+RowId = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class ParquetFolder:
             ordered = self._in_order(by_date[date])
             for number, start in enumerate(range(0, len(ordered), self.max_rows)):
                 part = ordered[start : start + self.max_rows]
-                name = f"part-{prefix}{self._part_name(number, part)}.parquet"
+                ids = [self._row_id(row) for row in part]
+                name = f"part-{prefix}{part_name(self.table, number, ids)}.parquet"
                 yield f"{self.table.name}/date={date}/{name}", self._encode(part)
 
     def write_empty(self) -> str:
@@ -81,41 +84,25 @@ class ParquetFolder:
         if len({self._row_id(row) for row in rows}) == len(rows):
             return by_id
         # Dead letters may share their id and differ in the rest: the content decides.
-        return sorted(rows, key=lambda row: (self._row_id(row), _content(row)))
+        return sorted(rows, key=lambda row: (self._row_id(row), row_content(row)))
 
-    def _row_id(self, row: Row) -> tuple[Any, ...]:
-        return (*(row[column] for column in self.table.key), row[self.table.partition_by])
-
-    def _part_name(self, number: int, rows: list[Row]) -> str:
-        # The number keeps apart two files that hold nothing but rows of the same id.
-        named = [self.table.name, number, [self._row_id(row) for row in rows]]
-        digest = hashlib.sha256(json.dumps(named, default=datetime.isoformat).encode())
-        return digest.hexdigest()[:32]
+    def _row_id(self, row: Row) -> RowId:
+        return tuple(row[column] for column in row_id_columns(self.table))
 
     def _encode(self, rows: list[Row]) -> bytes:
-        plain = [column.name for column in self.table.columns if not column.repeated]
-        texts = [column.name for column in self.table.columns if column.type == "string"]
         sink = pa.BufferOutputStream()
-        pq.write_table(
-            self._arrow_table(rows),
-            sink,
-            row_group_size=ROWS_PER_GROUP,
-            compression="zstd",
-            use_dictionary=texts,  # vectors never repeat: a dictionary of them is lost work
-            write_statistics=plain,
-        )
+        write_file(sink, self.table, file_schema(self.table, self.dim), [self._arrow_table(rows)])
         return bytes(sink.getvalue())
 
     def _arrow_table(self, rows: list[Row]) -> pa.Table:
-        schema = self.table.arrow_schema(self.dim)
+        schema = file_schema(self.table, self.dim)
         columns = [
             self._vectors(column, rows, field.type)
             if column.vector
             else pa.array([row[column.name] for row in rows], type=field.type)
             for column, field in zip(self.table.columns, schema)
         ]
-        metadata = {"table": self.table.name, "schema_version": SCHEMA_VERSION}
-        return pa.Table.from_arrays(columns, schema=schema.with_metadata(metadata))
+        return pa.Table.from_arrays(columns, schema=schema)
 
     def _vectors(self, column: Column, rows: list[Row], vector_type: Any) -> Any:
         vectors = [row[column.name] for row in rows]
@@ -130,5 +117,59 @@ class ParquetFolder:
         )
 
 
-def _content(row: Row) -> str:
+def row_id_columns(table: Table) -> tuple[str, ...]:
+    """Name the columns that rows are sorted by and files are named by."""
+    return (*table.key, table.partition_by)
+
+
+def part_name(table: Table, number: int, ids: list[RowId]) -> str:
+    """Name a file by the ids of its rows.
+
+    Args:
+        number: of the file among those of one day, written at once; it keeps apart two files
+            that hold nothing but rows of the same id.
+    """
+    digest = hashlib.sha256(
+        json.dumps([table.name, number, ids], default=datetime.isoformat).encode()
+    )
+    return digest.hexdigest()[:32]
+
+
+def file_schema(table: Table, dim: int) -> pa.Schema:
+    """Give the schema of a table's files, with what they say of themselves."""
+    metadata = {"table": table.name, "schema_version": SCHEMA_VERSION}
+    return table.arrow_schema(dim).with_metadata(metadata)
+
+
+def write_file(
+    sink: Any,
+    table: Table,
+    schema: pa.Schema,
+    parts: Iterable[pa.Table],
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Write rows the way all files of a table are written.
+
+    Args:
+        sink: a path or an open file.
+        parts: rows of this schema; each begins a new row group.
+        notes: further metadata of the file.
+    """
+    plain = [column.name for column in table.columns if not column.repeated]
+    texts = [column.name for column in table.columns if column.type == "string"]
+    with pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        use_dictionary=texts,  # vectors never repeat: a dictionary of them is lost work
+        write_statistics=plain,
+    ) as writer:
+        for part in parts:
+            writer.write_table(part, row_group_size=ROWS_PER_GROUP)
+        if notes:
+            writer.add_key_value_metadata(dict(notes))
+
+
+def row_content(row: Row) -> str:
+    """Give all of a row as text: equal for rows that are equal, NaN included."""
     return repr([cell.tobytes() if isinstance(cell, np.ndarray) else cell for cell in row.values()])

@@ -1,0 +1,248 @@
+"""Kill a run at random moments, again and again, and compare what it wrote with an unkilled one.
+
+    python tests/pipeline/kills/harness.py --stories FILE.jsonl --folder DIR --kills 50 --seed 1
+
+Prints one JSON object; exits with 1 and says what differs when anything does. A run is a forked
+child, so that libraries load once.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from scripted_feeds import ScriptedFeed, script
+
+MOMENTS = ("fetch", "embed", "decide", "stage", "rename", "sign", "signed", "whenever", "resume")
+LONGEST_RUN = 120.0  # seconds; a run that takes longer hangs
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stories", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    preload()
+    chooser = random.Random(options.seed)
+    start = datetime.now(timezone.utc) - timedelta(days=3)
+    stories = script(options.stories)
+    feed = ScriptedFeed(stories, start)
+    died: Counter[str] = Counter()
+    differences: list[str] = []
+    try:
+        run(feed, options.folder / "whole", None, chooser)
+        expected = tables(options.folder / "whole")
+        for life in range(options.kills):
+            killed = options.folder / f"killed{life}"
+            feed.appeared = 0
+            until_finished(feed, killed, died, options.kills, chooser)
+            differences += compare(expected, tables(killed))
+            if differences or died.total() >= options.kills:
+                break
+    finally:
+        feed.close()
+    print(json.dumps({"kills": dict(died), "stories": len(stories), "differences": differences}))
+    return 1 if differences else 0
+
+
+def until_finished(
+    feed: ScriptedFeed, output: Path, died: Counter[str], most: int, chooser: random.Random
+) -> None:
+    """Kill run after run until the script is over, then let one come to its end."""
+    known: set[tuple[str, int, str]] = set()
+    while died.total() < most and not feed.finished:
+        moment = chooser.choice(MOMENTS)
+        died[moment] += run(feed, output, moment, chooser)
+        now = committed(output)
+        if not known <= now:
+            raise SystemExit(f"lost after a kill in {moment}: {sorted(known - now)[:3]}")
+        known = now
+    run(feed, output, None, chooser)
+
+
+def preload() -> None:
+    """Import what takes long, and start no thread."""
+    import apache_beam
+    import duckdb
+    import faiss
+    import sentence_transformers
+    import torch
+
+    import pipelines.detect_events
+    import pipelines.stream
+    from pipelines.console import quiet_libraries
+
+    quiet_libraries()
+    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
+    assert apache_beam and duckdb and sentence_transformers and pipelines
+
+
+def run(feed: ScriptedFeed, output: Path, moment: str | None, chooser: random.Random) -> int:
+    """Run until the script is over, or until the moment it dies at; 1 when it was killed."""
+    seed = chooser.random()
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            code = _child(feed.url, output, moment, random.Random(seed))
+        finally:
+            os._exit(code)
+    began = time.monotonic()
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        if moment is None and feed.finished:
+            os.kill(child, signal.SIGTERM)
+            time.sleep(0.2)
+        if time.monotonic() - began > LONGEST_RUN:
+            os.kill(child, signal.SIGKILL)
+            raise SystemExit(f"a run hangs ({moment})")
+        time.sleep(0.02)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return 1
+    if os.waitstatus_to_exitcode(status) != 0 or moment is not None:
+        raise SystemExit(f"a run ended with {os.waitstatus_to_exitcode(status)} ({moment})")
+    return 0
+
+
+def _child(url: str, output: Path, moment: str | None, chooser: random.Random) -> int:
+    output.mkdir(parents=True, exist_ok=True)
+    log = os.open(output.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if moment is not None:
+        die_at(moment, chooser)
+    from pipelines.detect_events import main as detect
+
+    return detect(
+        ["--feeds", url, "--output", str(output), "--streaming", "--resume",
+         "--poll_seconds", "0.05", "--no-report"]
+    )  # fmt: skip
+
+
+def die_at(moment: str, chooser: random.Random) -> None:
+    """Arrange for this process to be killed in the middle of something."""
+    import pipelines.resume
+    import transforms.write.output
+    import transforms.write.rounds
+    from transforms.cluster.event_index import EventIndex
+    from transforms.embed.encoder import Encoder, load_encoder
+    from transforms.read.fetch import HttpFetcher
+
+    assert Encoder and load_encoder
+    if moment == "whenever":
+        delay = chooser.uniform(0.2, 4.0)
+        threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return
+    import transforms.embed.transform as embedding
+
+    rounds = transforms.write.rounds
+    owner, name, most = {
+        "fetch": (HttpFetcher, "fetch", 8),
+        "embed": (embedding, "embed_in_batches", 5),
+        "decide": (EventIndex, "assign", 12),
+        "stage": (rounds, "write_durably", 25),
+        "rename": (rounds.os, "replace", 25),
+        "sign": (rounds.Rounds, "_sign", 6),
+        "signed": (rounds.Rounds, "_sign", 6),
+        "resume": (pipelines.resume.OutputSeeds, "load", 1),
+    }[moment]
+    original, left = getattr(owner, name), chooser.randint(1, most)
+
+    def counted(*args: object, **kwargs: object) -> object:
+        nonlocal left
+        left -= 1
+        if left <= 0 and moment != "signed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, counted)
+    # What it waits for may not come, for instance when nothing is left to write.
+    threading.Timer(6.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+
+def committed(output: Path) -> set[tuple[str, int, str]]:
+    """Read which article revisions count, with the event each was put in."""
+    import pyarrow.parquet as pq
+
+    from transforms.write.manifest import read_run
+    from transforms.write.rounds import committed_files
+
+    run = read_run(str(output))
+    if run is None:
+        return set()
+    found = []
+    for path in committed_files(output, run):
+        if path.startswith("articles/") and not path.endswith("part-empty.parquet"):
+            columns = ["article_id", "revision", "event_id"]
+            rows = pq.read_table(output / path, columns=columns, partitioning=None).to_pylist()
+            found += [tuple(row[name] for name in columns) for row in rows]
+    if len({row[:2] for row in found}) < len(found):
+        raise SystemExit("an article revision was written twice")
+    return set(found)
+
+
+QUERIES = {
+    "articles": "SELECT article_id, revision, title, event_id, dup_kind, dup_of, event_time "
+    "FROM articles_latest",
+    "events": "SELECT event_id, status, merged_into, title, article_count, duplicate_count, "
+    "publisher_family_count, first_seen_at, last_seen_at, representative_article_id, contested "
+    "FROM events_latest",
+    "event_articles": "SELECT event_id, article_id, role FROM event_articles_latest",
+    "created": "SELECT subject, count(*) FROM read_parquet('event_changes/*/*.parquet') "
+    "WHERE type = 'org.newsevents.event.created' GROUP BY subject",
+    "doubles": "SELECT event_id, revision, count(*) FROM read_parquet('events/*/*.parquet') "
+    "GROUP BY ALL HAVING count(*) > 1",
+    "changes": "SELECT id, count(*) FROM read_parquet('event_changes/*/*.parquet') "
+    "GROUP BY ALL HAVING count(*) > 1",
+}
+
+
+def tables(output: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Read the latest rows, sorted."""
+    import duckdb
+
+    sql = (Path(__file__).parents[3] / "deploy/sql/duckdb_latest.sql").read_text()
+    with duckdb.connect() as database:
+        database.execute(f"SET file_search_path = '{output}'")
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute(sql)
+        return {
+            name: sorted(database.execute(query).fetchall(), key=repr)
+            for name, query in QUERIES.items()
+        }
+
+
+def compare(
+    expected: dict[str, list[tuple[object, ...]]], found: dict[str, list[tuple[object, ...]]]
+) -> list[str]:
+    """Name what differs, a few rows of each table."""
+    differences = []
+    for name, rows in expected.items():
+        if name in ("doubles", "changes") and found[name]:
+            differences.append(f"{name}: {found[name][:3]}")
+        lacking, added = set(rows) - set(found[name]), set(found[name]) - set(rows)
+        differences += [f"{name}: lacks {row}" for row in sorted(lacking, key=repr)[:3]]
+        differences += [f"{name}: adds {row}" for row in sorted(added, key=repr)[:3]]
+    return differences
+
+
+if __name__ == "__main__":
+    sys.exit(main())
