@@ -15,8 +15,7 @@ from pipelines.cluster_scores import cluster_scores
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries
 from pipelines.labelled import FORM, Labelled, LabelledError, line_of, read_labels
 from pipelines.options import Parser, Settings, UsageError, parse_settings, refuse_unknown
-from schemas import Article, Assignment
-from transforms._shared.ordering import decision_order
+from schemas import Article, Assignment, Moved
 from transforms.embed.model import ModelError
 
 
@@ -26,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parsed, settings = _parse(argv)
         quiet_libraries()
         refuse_unknown(settings.beam_args)
-        scores = evaluate(parsed.labelled, settings)
+        scores = evaluate(parsed.labelled, settings, _delay(parsed))
     except (UsageError, LabelledError) as error:
         return fail(str(error), USAGE)
     except ModelError as error:
@@ -51,12 +50,46 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Settings]:
     )
     parser.add_argument("--labelled", required=True, metavar="FILE", help="the labelled stream")
     parser.add_argument("--json", metavar="OUT", help="also write the scores to this file")
-    parser.add_argument(
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument(
         "--batch", action="store_true", help="one bounded run in event time (the default)"
     )
+    mode.add_argument(
+        "--stream",
+        action="store_true",
+        help="article by article as it was published, in rounds of one hour of the stream's time",
+    )
+    parser.add_argument(
+        "--shuffle_hours",
+        type=float,
+        default=0.0,
+        metavar="H",
+        help="with --stream: each article comes up to this much later (default: %(default)g hours)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the shuffle (default: %(default)s)"
+    )
     parsed, rest = parser.parse_known_args(argv)
+    if not 0 <= parsed.shuffle_hours <= 24 * 365:
+        raise UsageError("--shuffle_hours is not a number of hours from 0 to a year")
+    if parsed.shuffle_hours and not parsed.stream:
+        raise UsageError("--shuffle_hours is for --stream")
     settings = parse_settings(["--input", parsed.labelled, "--output", "none", *rest])
+    if parsed.stream and settings.partitions > 1:
+        raise UsageError("--partitions splits the search of a run that ends: leave it out here")
     return parsed, replace(settings, report=False)
+
+
+def _delay(parsed: argparse.Namespace) -> "Delay | None":
+    return Delay(timedelta(hours=parsed.shuffle_hours), parsed.seed) if parsed.stream else None
+
+
+@dataclass(frozen=True)
+class Delay:
+    """How a stream comes: in order when nothing is ``most`` late."""
+
+    most: timedelta
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -73,19 +106,22 @@ class Evaluated:
         return _cluster_scores(self.labels, self.assignments, events, self.repeated)
 
 
-def evaluate(path: str, settings: Settings) -> dict[str, Any]:
+def evaluate(path: str, settings: Settings, delay: Delay | None = None) -> dict[str, Any]:
     """Run a labelled stream through the pipeline and score the events.
 
     A repeat counts where its article went; a rejected document stands alone. Both are also
     reported as numbers of their own.
 
+    Args:
+        delay: run it as a stream that comes like this; None for one bounded run.
+
     Raises:
         LabelledError: the stream cannot be used.
     """
-    return evaluate_stream(path, settings).scores
+    return evaluate_stream(path, settings, delay).scores
 
 
-def evaluate_stream(path: str, settings: Settings) -> Evaluated:
+def evaluate_stream(path: str, settings: Settings, delay: Delay | None = None) -> Evaluated:
     """Do what ``evaluate`` does, and keep what the scores were made from.
 
     Raises:
@@ -94,23 +130,36 @@ def evaluate_stream(path: str, settings: Settings) -> Evaluated:
     labels = read_labels(path)
     import apache_beam as beam
 
-    from pipelines.engine import Collected, new_pipeline, run
+    from pipelines.engine import Collected, bounded_metrics, new_pipeline, run
     from pipelines.flow import Sources, build, read_once
+    from pipelines.labelled_rounds import MakeLabelledRounds
     from pipelines.run_summary import counts_of
+    from transforms.read.stopping import STOP
+    from transforms.read.transform import PollDocuments
     from transforms.embed.model import resolve_model
 
     started = time.monotonic()
     pipeline = new_pipeline(settings.runner, settings.beam_args)
-    read = read_once(pipeline, Sources((path,), ()), settings)
-    detected = build(read, settings, resolve_model(settings.model))
+    model = resolve_model(settings.model)
+    if delay is None:
+        detected = build(read_once(pipeline, Sources((path,), ()), settings), settings, model)
+    else:
+        STOP.clear()
+        make = MakeLabelledRounds(path, delay.most, delay.seed)
+        poll = PollDocuments(make, poll_seconds=0.0, rounds=len(make().slices))
+        read = pipeline | "Read" >> poll
+        detected = build(read, settings, model, bounded=False, stored=True)
     assigned = Collected(detected.assignments, "Assigned")
+    moved = Collected(detected.moved, "Moved")
     repeats = Collected(
         detected.repeats | "Repeated" >> beam.Map(_repeated).with_output_types(list[str]),
         "Repeated",
     )
-    counts = counts_of(run(pipeline))
+    with bounded_metrics():
+        counts = counts_of(run(pipeline))
     seconds = time.monotonic() - started
-    assignments, repeated = sorted(assigned.read(), key=_order), repeats.read()
+    assignments = _where_they_are(sorted(assigned.read(), key=_order), moved.read())
+    repeated = repeats.read()
     if not assignments:
         reasons = ", ".join(sorted(counts["rejected_by_reason"])) or "nothing was read"
         raise LabelledError(f"{path}: no line became an article ({reasons}); give {FORM}")
@@ -130,6 +179,18 @@ def evaluate_stream(path: str, settings: Settings) -> Evaluated:
     return Evaluated(labels, assignments, repeated, rounded(scores))
 
 
+def _where_they_are(assignments: list[Assignment], moved: list[Moved]) -> list[Assignment]:
+    """Put each article of a stream into the event it was in at the end."""
+    latest: dict[tuple[str, int], str] = {}
+    for move in sorted(moved, key=lambda move: move.sequence):
+        latest[move.article_id, move.revision] = move.to_event
+    return [
+        replace(item, event_id=latest.get((a.article_id, a.revision), item.event_id))
+        for item in assignments
+        for a in (_article(item),)
+    ]
+
+
 def singleton_scores(labels: Mapping[int, Labelled]) -> dict[str, float]:
     """Score the events one gets without looking: every line of the stream its own."""
     return cluster_scores([labels[line].label for line in labels], list(labels))
@@ -144,8 +205,8 @@ def _article(assignment: Assignment) -> Article:
     return assignment.compared.embedded.article
 
 
-def _order(assignment: Assignment) -> tuple[Any, ...]:
-    return decision_order(_article(assignment))
+def _order(assignment: Assignment) -> int:
+    return assignment.sequence
 
 
 def _repeated(repeat: Any) -> list[str]:

@@ -32,6 +32,7 @@ Line = tuple[tuple[str, str], ...]  # pieces of text, each with its style
 _RATE_OVER = timedelta(minutes=10)
 _SPEED_OVER = 10.0  # seconds
 _FIRST_FOR = timedelta(hours=3)  # a breaking event nobody adds to is no longer put first
+_NOTICED_FOR = timedelta(hours=1)
 _BREAKING = ("breaking", "developing")
 _REMEMBERED = 200  # events
 _TROUBLES = 5  # feeds named
@@ -109,14 +110,14 @@ class Board:
             now: the time, in UTC.
         """
         under_way = since(work(counts), self._mark)
-        speed = self._speed.per_second(counts.get(("embed", "out"), 0), now)
+        speed = self._speed.per_second(counts.get(("embed", "out"), 0), now) * bool(under_way)
         sections = [
             Section([self._header(bool(under_way), now)]),
             Section([_row("rates", self._rates(under_way, speed, now))]),
             Section([_row("backlog", _backlog(under_way))]),
             self._feeds(),
             Section([_row("rejected", self._rejected(under_way))]),
-            Section(self._attention()),
+            Section(self._attention(now)),
             self._newest(now),
         ]
         if under_way:
@@ -168,13 +169,13 @@ class Board:
         total = f"{reasons.total():,}" + (f" ({again:,} of them again)" if again else "")
         return f"{total}: {' · '.join(named)}" if named else total
 
-    def _attention(self) -> list[Line]:
+    def _attention(self, now: datetime) -> list[Line]:
         lines = [_row("attention", text, BAD) for text in self.health.jumped()]
         for at, notice in self._notices:
-            lines.append(
-                (("noticed   ", QUIET), (f"{at:%H:%M:%S} ", QUIET),
-                 (notice.text, "" if notice.begins else GOOD))
-            )  # fmt: skip
+            if now - at <= _NOTICED_FOR:
+                style = "" if notice.begins else GOOD
+                when = (f"{at:%H:%M:%S} ", QUIET)
+                lines.append((("noticed   ", QUIET), when, (notice.text, style)))
         return lines
 
     def _newest(self, now: datetime) -> Section:

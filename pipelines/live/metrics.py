@@ -242,7 +242,11 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     timeout = _REQUEST_SECONDS
-    server_version, sys_version = "newsevents", ""
+    server_version = "newsevents"
+
+    def version_string(self) -> str:
+        """Name no versions."""
+        return self.server_version
 
     def parse_request(self) -> bool:
         """Refuse every method but GET."""

@@ -92,7 +92,7 @@ def preload() -> None:
 
 def run(feed: ScriptedFeed, output: Path, moment: str | None, chooser: random.Random) -> int:
     """Run until the script is over, or until the moment it dies at; 1 when it was killed."""
-    seed = chooser.random()
+    seed, before = chooser.random(), feed.appeared
     child = os.fork()
     if child == 0:
         code = 70
@@ -105,7 +105,8 @@ def run(feed: ScriptedFeed, output: Path, moment: str | None, chooser: random.Ra
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             break
-        if moment is None and feed.finished:
+        # Once it fetches, it knows what to do with a signal.
+        if moment is None and feed.finished and feed.appeared > before:
             os.kill(child, signal.SIGTERM)
             time.sleep(0.2)
         if time.monotonic() - began > LONGEST_RUN:

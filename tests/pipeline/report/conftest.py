@@ -21,6 +21,7 @@ _EMPTY = {
     "bytes": b"",
     "bool": False,
     "int32": 0,
+    "int64": 0,
     "float32": 0.0,
     "float64": 0.0,
     "timestamp": START,
