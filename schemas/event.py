@@ -141,6 +141,7 @@ class Decision:
     assignment: Assignment  # as it was then, before any move
     moves: tuple[Move, ...]  # who changed events because of it, in order
     novelty: float  # of its event, see EventState
+    closed: tuple[str, ...] = ()  # events that were closed because the clock moved on
 
 
 @dataclass(frozen=True)

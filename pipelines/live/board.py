@@ -1,7 +1,7 @@
 """What the live screen shows, as lines of styled text: no terminal and no clock in here."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from pipelines.live.counters import (
 )
 from pipelines.live.health import FAILING, OK, SILENT, Health, Notice
 from pipelines.live.pace import Pace, Speed, span
+from pipelines.live.tally import by_frequency
 from pipelines.progress import describe
 from pipelines.report.wording import STATES, clean_line
 
@@ -98,8 +99,8 @@ class Board:
             self._events.pop(event.event_id, None)
             if event.status == "active":
                 self._events[event.event_id] = _Shown(event, ended.number, at)
-        newest = sorted(self._events.items(), key=lambda item: _newest_last(item[1]))
-        self._events = dict(newest[-_REMEMBERED:])
+        kept = _first_first(self._events.values(), at)[:_REMEMBERED]
+        self._events = {one.event.event_id: one for one in kept}
         self._notices.extend((at, notice) for notice in self.health.look(counters, feeds))
 
     def sections(self, counts: Counts, now: datetime) -> list[Section]:
@@ -163,7 +164,7 @@ class Board:
     def _rejected(self, under_way: Counts) -> str:
         reasons = rejects(self._counters) + rejects(under_way)
         again = rejected_again(self._counters)
-        named = [f"{clean_line(name, 40)} {n:,}" for name, n in reasons.most_common(_REASONS)]
+        named = [f"{name} {n:,}" for name, n in by_frequency(reasons)[:_REASONS]]
         if len(reasons) > _REASONS:
             named.append(f"{len(reasons) - _REASONS} more reasons")
         total = f"{reasons.total():,}" + (f" ({again:,} of them again)" if again else "")
@@ -179,16 +180,21 @@ class Board:
         return lines
 
     def _newest(self, now: datetime) -> Section:
-        shown = sorted(self._events.values(), key=_newest_last, reverse=True)
-        shown.sort(key=lambda one: _rank(one, now))  # stable: the newest of a rank stay first
+        shown = _first_first(self._events.values(), now)
         if not shown:
             return Section([])
         heading: Line = (("events    state       articles  publishers", QUIET),)
         return Section([heading, *(_event_line(one) for one in shown[: self.most_events])], least=3)
 
 
-def _newest_last(shown: _Shown) -> tuple[int, datetime, str]:
-    return shown.round, shown.event.last_seen_at, shown.event.event_id
+def _first_first(shown: Iterable[_Shown], now: datetime) -> list[_Shown]:
+    """Order events: breaking ones, then those revised last."""
+    newest = sorted(
+        shown,
+        key=lambda one: (one.round, one.event.last_seen_at, one.event.event_id),
+        reverse=True,
+    )
+    return sorted(newest, key=lambda one: _rank(one, now))
 
 
 def _rank(shown: _Shown, now: datetime) -> int:

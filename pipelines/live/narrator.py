@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transforms.write.rounds import Round
 
 _HEARTBEAT = timedelta(minutes=10)
-_SPEED_OVER = 60.0  # seconds
+_SPEED_OVER = 30.0  # seconds
 
 
 class Narrator:

@@ -100,6 +100,11 @@ def _articles(told: Tally) -> str:
 
 def reasons(rejected: Mapping[str, int]) -> str:
     """Name reasons, the most frequent first; with their numbers when there are several."""
-    ordered = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
-    named = [(clean_line(reason, _REASON_CHARS), n) for reason, n in ordered]
+    named = by_frequency(rejected)
     return named[0][0] if len(named) == 1 else ", ".join(f"{n:,} {reason}" for reason, n in named)
+
+
+def by_frequency(rejected: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Order reasons, the most frequent first, and make them fit to be shown."""
+    ordered = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+    return [(clean_line(reason, _REASON_CHARS), n) for reason, n in ordered]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,32 +34,24 @@ _COLUMNS = {
         "contested",
     ),
     "event_articles": (
-        "event_id", "article_id", "joined_at", "left_at", "role", "score", "evidence", "threshold",
-        "best_event_id", "best_score",
+        "event_id", "article_id", "revision", "left_at", "sequence", "role", "score", "evidence",
+        "threshold", "best_event_id", "best_score",
     ),
     "event_changes": ("id", "type", "subject", "time"),
     "dead_letters": ("key", "stage", "reason", "error", "first_failed_at", "replayable"),
 }  # fmt: skip
+_VIEWS_BEGIN = "-- The views.\n"
 _NEEDED = ("articles", "events")  # without these two there is nothing to show
-
-# One row per id: the highest revision. The other terms only make the choice repeatable.
-_LATEST = """
-CREATE TEMP TABLE article AS SELECT * FROM articles WHERE article_id IS NOT NULL
-QUALIFY row_number() OVER (
-    PARTITION BY article_id ORDER BY revision DESC NULLS LAST, event_id, title) = 1;
-CREATE TEMP TABLE event AS SELECT * FROM events WHERE event_id IS NOT NULL
-QUALIFY row_number() OVER (
-    PARTITION BY event_id ORDER BY revision DESC NULLS LAST, counts_as_of DESC, title) = 1;
-CREATE TEMP TABLE membership AS SELECT * FROM event_articles
-QUALIFY row_number() OVER (
-    PARTITION BY event_id, article_id ORDER BY joined_at DESC, evidence) = 1;
-"""
 
 # ``home`` says under which event each article is shown: merged events follow their survivor.
 _HOMES = """
-CREATE TEMP TABLE home AS
-SELECT article_id, coalesce(survivor, event_id) AS event_id, event_id AS joined
-FROM article LEFT JOIN merge ON event_id = merged;
+CREATE TEMP TABLE article AS FROM articles_latest;
+CREATE TEMP TABLE event AS FROM events_latest;
+CREATE TEMP TABLE membership AS FROM event_articles_latest;
+CREATE TEMP TABLE merge AS
+SELECT event_id AS merged, survivor_id AS survivor FROM event_survivors
+WHERE event_id <> survivor_id;
+CREATE TEMP TABLE home AS SELECT article_id, event_id FROM article;
 CREATE TEMP TABLE shown AS
 SELECT event.*, coalesce(found, 0)::BIGINT AS articles_found,
     CASE WHEN coalesce(breaking_state, 'none') <> 'none' THEN breaking_state
@@ -110,8 +103,7 @@ SELECT home.event_id, article.article_id, coalesce(article.revision, 1) AS revis
     coalesce(article.dup_evidence, '') AS dup_evidence
 FROM home JOIN shown ON shown.event_id = home.event_id AND shown.place <= $max_events
 JOIN article ON article.article_id = home.article_id
-LEFT JOIN membership
-    ON membership.article_id = home.article_id AND membership.event_id = home.joined
+LEFT JOIN membership ON membership.article_id = home.article_id AND membership.left_at IS NULL
 LEFT JOIN article AS original ON original.article_id = article.dup_of
 QUALIFY row_number() OVER (
     PARTITION BY home.event_id ORDER BY article.event_time, article.article_id) <= $max_articles
@@ -145,7 +137,7 @@ SELECT home.event_id, shown.title AS event_title, article.article_id, article.ti
     membership.role = 'seed' AS opened, other.event_id AS other_id,
     coalesce(other.title, '') AS other_title, best_score, count(*) OVER () AS found
 FROM membership
-JOIN home ON home.article_id = membership.article_id AND home.joined = membership.event_id
+JOIN home ON home.article_id = membership.article_id
 JOIN shown ON shown.event_id = home.event_id
 JOIN article ON article.article_id = membership.article_id
 LEFT JOIN merge ON merge.merged = best_event_id
@@ -198,21 +190,10 @@ class Tables:
 
     def resolve_merges(self) -> None:
         """Decide under which event every article is shown; call once before the questions."""
-        self._connection.execute(_LATEST)
-        merged = self._rows(
-            "SELECT event_id, merged_into FROM event WHERE status = 'merged' "
-            "AND merged_into IN (SELECT event_id FROM event) ORDER BY event_id"
-        )
-        survivors = _survivors({row["event_id"]: row["merged_into"] for row in merged})
-        self._connection.execute("CREATE TEMP TABLE merge (merged VARCHAR, survivor VARCHAR)")
-        if survivors:
-            self._connection.execute(
-                "INSERT INTO merge SELECT unnest($merged), unnest($survivors)",
-                {"merged": list(survivors), "survivors": list(survivors.values())},
-            )
-        for event_id, survivor in survivors.items():
-            self._absorbed[survivor] = (*self._absorbed.get(survivor, ()), event_id)
         self._connection.execute(_HOMES)
+        for row in self._rows("SELECT survivor, merged FROM merge ORDER BY merged"):
+            survivor = row["survivor"]
+            self._absorbed[survivor] = (*self._absorbed.get(survivor, ()), row["merged"])
 
     def absorbed(self) -> dict[str, tuple[str, ...]]:
         """Give the ids of merged events by the event that survived them."""
@@ -293,6 +274,8 @@ def open_columns(
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
     """Open columns of the Parquet tables below ``folder``; nothing else is read or written.
 
+    The views of ``deploy/sql/duckdb_latest.sql`` are there as well, over these columns.
+
     Args:
         columns: those wanted, by table; a table or column that is not there reads as empty.
         needed: tables that must be there.
@@ -316,11 +299,18 @@ def open_columns(
     try:
         for name, wanted in columns.items():
             connection.register(name, _dataset(name, wanted, files[name]))
+        connection.execute(_latest_views())
         yield connection
     except (duckdb.Error, OSError, ValueError) as error:
         raise ReportError(_explain(folder, files, columns, error)) from error
     finally:
         connection.close()
+
+
+def _latest_views() -> str:
+    """Give the SQL of the views, without the part that opens files."""
+    sql = resources.files("pipelines.report") / "sql" / "duckdb_latest.sql"
+    return sql.read_text(encoding="utf-8").partition(_VIEWS_BEGIN)[2]
 
 
 def _parquet_files(folder: Path) -> list[Path]:
@@ -381,19 +371,6 @@ def _arrow_schema(table: str) -> Any:
     from schemas.tables import TABLES
 
     return next(one for one in TABLES if one.name == table).arrow_schema(dim=1)
-
-
-def _survivors(merged_into: dict[str, str]) -> dict[str, str]:
-    """Follow each merge to its last survivor; a circle merges nothing."""
-    survivors = {}
-    for event_id in merged_into:
-        seen, at = {event_id}, merged_into[event_id]
-        while at in merged_into and at not in seen:
-            seen.add(at)
-            at = merged_into[at]
-        if at not in seen:
-            survivors[event_id] = at
-    return survivors
 
 
 def _explain(

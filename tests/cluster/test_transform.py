@@ -2,10 +2,14 @@ from datetime import timedelta
 
 import apache_beam as beam
 import numpy as np
+from apache_beam import coders
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
+from apache_beam.testing.test_stream import TestStream as BeamTestStream
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import TimestampedValue
 
-from schemas import Assignment, EventState
+from schemas import Assignment, ComparedArticle, Decision, EventState, Moved
 from schemas.ids import event_id
 from transforms import ClusterArticles
 from transforms._shared.ordering import decision_order
@@ -109,3 +113,104 @@ def test_an_article_that_moved_says_why_it_is_where_it_is(compared, make_model, 
             equal_to([("b turned", "member", 1.0, "moved"), ("c copy", "duplicate", 0.9, "near_")]),
             label="Decisions",
         )
+
+
+def _streamed(compared, articles, **settings):
+    """Run articles through the unbounded stage, each in a bundle of its own."""
+    script = BeamTestStream(coder=coders.registry.get_coder(ComparedArticle))
+    script = script.advance_watermark_to(0)
+    for article in articles:
+        script = script.add_elements([TimestampedValue(article, 0)])
+    options = PipelineOptions(["--streaming"])
+    with BeamTestPipeline(options=options) as pipeline:
+        came = pipeline | script | "Typed" >> beam.Map(_same).with_output_types(ComparedArticle)
+        yield came | ClusterArticles("test", bounded=False, **settings)
+
+
+def _same(compared: ComparedArticle) -> ComparedArticle:
+    return compared
+
+
+def test_late_and_disordered_articles_land_in_the_right_event(
+    compared, by_cosine, monkeypatch, make_article
+):
+    monkeypatch.setattr("transforms.cluster.transform.load_join_model", lambda _: by_cosine)
+    start = make_article().event_time
+
+    def told(name, days, near=None):
+        return compared(name, near, event_time=start + timedelta(days=days))
+
+    articles = [
+        told("flood", 0),
+        told("fire", 13),
+        told("flood again", 12.5, {"flood": 0.9}),  # out of order
+        told("flood late", 1, {"flood": 0.9, "fire": 0.2}),  # twelve days late
+        told("fire late", 5, {"fire": 0.9}),  # tells of it before it was reported first
+        told("long after", 40),
+        told("too late", 13.5, {"fire": 0.9}),  # its event is closed by now
+    ]
+    flood, fire = event_id("flood"), event_id("fire")
+    for clustered in _streamed(compared, articles):
+        assert_that(
+            clustered.assignments | beam.Map(_place),
+            equal_to(
+                [
+                    ("flood", flood, "seed"),
+                    ("fire", fire, "seed"),
+                    ("flood again", flood, "member"),
+                    ("flood late", flood, "member"),
+                    ("fire late", fire, "member"),
+                    ("long after", event_id("long after"), "seed"),
+                    ("too late", event_id("too late"), "seed"),
+                ]
+            ),
+        )
+        states = clustered.events | "Event" >> beam.Map(_event) | beam.Filter(_is_closed)
+        closed = [(flood, "closed"), (fire, "closed"), (event_id("too late"), "closed")]
+        assert_that(states, equal_to(closed), label="Closed")
+
+
+def _is_closed(event: tuple[str, str]) -> bool:
+    return event[1] == "closed"
+
+
+def _moved(moved: Moved) -> tuple[str, str, str]:
+    return moved.article_id, moved.from_event, moved.to_event
+
+
+def test_unbounded_who_went_elsewhere_is_told_when_it_happens(compared, by_cosine, monkeypatch):
+    monkeypatch.setattr("transforms.cluster.transform.load_join_model", lambda _: by_cosine)
+    articles = [
+        compared("a"),
+        compared("b", {"a": 0.1}),
+        compared("c", copy_of="b"),
+        *(compared(f"m{n}", {"a": 0.9, "b": 0.8}) for n in range(2)),
+    ]
+    a, b = event_id("a"), event_id("b")
+    for clustered in _streamed(compared, articles):
+        places = [("a", a, "seed"), ("b", b, "seed"), ("c", b, "duplicate"), ("m0", a, "member"),
+                  ("m1", a, "member")]  # fmt: skip
+        assert_that(clustered.assignments | beam.Map(_place), equal_to(places))
+        went = clustered.moved | "Went" >> beam.Map(_moved)
+        assert_that(went, equal_to([("b", b, a), ("c", b, a)]), label="Moved")
+
+
+class _Seeds:
+    """An earlier run that decided on some articles."""
+
+    def __init__(self, decisions):
+        self._decisions = decisions
+
+    def decisions(self):
+        return iter(self._decisions)
+
+
+def test_unbounded_a_resumed_run_goes_on_from_what_was_decided(compared, by_cosine, monkeypatch):
+    monkeypatch.setattr("transforms.cluster.transform.load_join_model", lambda _: by_cosine)
+    index = EventIndex(by_cosine, background_frequencies(), "test")
+    decisions = []
+    for article in (compared("a"), compared("b", {"a": 0.1})):
+        decisions.append(Decision(index.assign(article), (), 1.0))
+    for clustered in _streamed(compared, [compared("c", {"b": 0.9})], seeds=_Seeds(decisions)):
+        found = clustered.assignments | beam.Map(lambda a: (a.event_id, a.sequence))
+        assert_that(found, equal_to([(event_id("b"), 3)]))

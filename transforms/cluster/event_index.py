@@ -156,6 +156,7 @@ class EventIndex:
             self._count_vote(event, assignment.second_event_id)
         for move in decision.moves:
             self._repeat(move)
+        self._close(set(decision.closed))
         self._moves, self._merged, self._touched = [], [], {}
 
     def novelty(self, event: str) -> float:
@@ -428,17 +429,19 @@ class EventIndex:
         self._last_sweep = now
         quiet = [n for n, event in self._events.items() if self._clock.outside(event.newest)]
         for name in quiet:
-            event = self._events[name]
-            yield self._state(event)
-            del self._events[name]
+            yield self._state(self._events[name])
+        self._close(set(quiet))
+
+    def _close(self, names: Set[str]) -> None:
+        for name in names:
+            event = self._events.pop(name, None)
             self._touched.pop(name, None)
-            for article in event.article_ids:
-                if self._event_of.get(article) == name:  # a later text may be in another by now
+            for article in event.article_ids if event else ():
+                if self._event_of.get(article) == name:  # a later text may be elsewhere by now
                     for known in (self._event_of, self._members, self._nearest, self._copies):
                         known.pop(article, None)
-        if quiet:
-            gone = set(quiet)
-            self._votes = {k: n for k, n in self._votes.items() if not gone.intersection(k)}
+        if names:
+            self._votes = {k: n for k, n in self._votes.items() if not names & set(k)}
 
     def _open(
         self,

@@ -147,7 +147,11 @@ class _ClusterNext(_Cluster):
         keyed: tuple[str, ComparedArticle],
         log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
         version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
-    ) -> Iterator[Assignment | TaggedOutput]:
+    ) -> Iterator[
+        Assignment
+        | TaggedOutput[Literal["moved"], Moved]
+        | TaggedOutput[Literal["events"], EventState]
+    ]:
         key, compared = keyed
         count("cluster", "in")
         with timed("cluster"):
@@ -155,7 +159,9 @@ class _ClusterNext(_Cluster):
             assignment = index.assign(compared)
             moves = index.moves()
             retired = list(index.retired())
-            self._kept.append(key, [_decision(index, assignment, moves)], log, version)
+            closed = tuple(state.event_id for state in retired if state.status == "closed")
+            decision = _decision(index, assignment, moves, closed)
+            self._kept.append(key, [decision], log, version)
         count("cluster", "out")
         yield assignment
         for move in moves:
@@ -165,7 +171,7 @@ class _ClusterNext(_Cluster):
         for state in retired:
             yield self._event(state)
 
-    def finish_bundle(self) -> Iterator[TaggedOutput]:
+    def finish_bundle(self) -> Iterator[TaggedOutput[Literal["events"], EventState]]:
         for index in self._indexes.values():
             for state in index.changed():
                 event = self._event(state)
@@ -173,13 +179,16 @@ class _ClusterNext(_Cluster):
                 yield TaggedOutput("events", described)
 
 
-def _decision(index: EventIndex, assignment: Assignment, moves: list[Move]) -> Decision:
+def _decision(
+    index: EventIndex, assignment: Assignment, moves: list[Move], closed: tuple[str, ...]
+) -> Decision:
     """Keep of a decision what it takes to repeat it."""
     compared = replace(assignment.compared, neighbours=(), further="")
     return Decision(
         replace(assignment, compared=compared, channels=(), evidence=""),
         tuple(replace(move, mentions=()) for move in moves),
         index.novelty(assignment.event_id),
+        closed,
     )
 
 

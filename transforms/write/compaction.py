@@ -34,7 +34,7 @@ from transforms.write.merging import (
 from transforms.write.output import OutputError, output_error
 from transforms.write.parquet import EMPTY_FILE, MAX_ROWS_PER_FILE, ParquetFolder
 from transforms.write.retention import Retention
-from transforms.write.rounds import committed_files, files_lock, round_of
+from transforms.write.rounds import FILES_LOCK, committed_files, files_lock, round_of
 
 COMPACT_LOCK = ".compact.lock"  # held by the one compaction of an output
 # Beside the tables: DuckDB and polars also read folders and files whose names begin with a dot.
@@ -52,9 +52,6 @@ class Size:
 
     def __add__(self, other: "Size") -> "Size":
         return Size(self.files + other.files, self.bytes + other.bytes)
-
-    def __sub__(self, other: "Size") -> "Size":
-        return Size(self.files - other.files, self.bytes - other.bytes)
 
 
 @dataclass(frozen=True)
@@ -102,25 +99,37 @@ def compacting(folder: Path) -> Iterator[Path]:
     Raises:
         OutputError: another one is under way, or the folder cannot be written.
     """
-    path, work = folder / COMPACT_LOCK, folder / WORK_FOLDER
+    work = folder / WORK_FOLDER
+    with _only_one(folder):
+        try:
+            _clear(folder, work)
+            work.mkdir()
+            yield work
+        except OSError as error:
+            raise output_error(Path(error.filename or folder), error) from error
+        finally:
+            _discard(work)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    path = folder / COMPACT_LOCK
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise output_error(path, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _own_like(path, folder.stat())
-        _clear(folder, work)
-        work.mkdir()
-        yield work
+        with files_lock(folder):
+            pass
+        for name in (COMPACT_LOCK, FILES_LOCK):
+            _own_like(folder / name, folder.stat(), must=False)
+        yield
     except BlockingIOError as error:
         raise OutputError(
             f"another compaction of {folder} is under way: wait until it has ended"
         ) from error
-    except OSError as error:
-        raise output_error(Path(error.filename or folder), error) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
         os.close(descriptor)
 
 
@@ -156,16 +165,20 @@ class Compaction:
 
     def size(self, table: Table) -> Size:
         """Say what the files of a table that count amount to, as far as this knows of them."""
-        return sum((self._size(table.name, date) for date in self.partitions[table.name]), Size())
-
-    def _size(self, table: str, date: str) -> Size:
-        folder, names = self.folder / table / f"date={date}", self.partitions[table][date]
+        folder = self.folder / table.name
+        files = [
+            folder / f"date={date}" / name
+            for date, names in self.partitions[table.name].items()
+            for name in names
+        ]
+        if self.work is None:
+            return Size(len(files))  # some of them are only planned
         try:
-            return Size(len(names), sum(os.lstat(folder / name).st_size for name in names))
+            return Size(len(files), sum(os.lstat(path).st_size for path in files))
         except FileNotFoundError as error:
             raise OutputError(
-                f"{folder}: files are gone that lay there a moment ago; run this again when "
-                "nobody else writes to the output"
+                f"{folder}: files are gone that lay there a moment ago: run this again when "
+                "nobody else removes any"
             ) from error
 
     def merge_table(self, table: Table) -> Iterator[str]:
@@ -205,9 +218,7 @@ class Compaction:
             return None
         return self._after(table, date, sources, parts)
 
-    def _after(
-        self, table: Table, date: str, sources: list[Source], parts: list[str]
-    ) -> list[str]:
+    def _after(self, table: Table, date: str, sources: list[Source], parts: list[str]) -> list[str]:
         gone = {source.path.name for source in sources}
         return [*(n for n in self.partitions[table.name][date] if n not in gone), *parts]
 
@@ -234,9 +245,10 @@ class Compaction:
 
     def _worth_it(self, sources: list[Source]) -> bool:
         names = {source.path.name for source in sources}
+        fewest = len(self._fewest(sources))
         if any(source.replaces & names for source in sources):
-            return True  # a merge was killed before it removed these
-        return len(sources) >= self.min_files and len(sources) > len(self._fewest(sources)) > 0
+            return fewest > 0  # a merge was killed before it removed these
+        return len(sources) >= self.min_files and len(sources) > fewest > 0
 
     def _fewest(self, sources: list[Source]) -> range:
         return range(-(-sum(source.rows for source in sources) // self.max_rows))
@@ -373,7 +385,7 @@ def _replace_one_by_one(
         temporary = partition / f".{name}.{os.getpid()}-0.tmp"
         try:
             shutil.copyfile(staged / name, temporary)
-            _own_like(temporary, partition.stat())
+            _own_like(temporary, partition.stat(), must=False)
             _sync(temporary)
             os.replace(temporary, partition / name)
         finally:
@@ -385,14 +397,18 @@ def _replace_one_by_one(
     _sync(partition)
 
 
-def _own_like(path: Path, status: os.stat_result) -> None:
+def _own_like(path: Path, status: os.stat_result, must: bool = True) -> None:
     """Give a file or folder the owner of another, and a folder its permissions as well.
 
     A run of that owner goes on writing there, also when this is run by somebody else.
     """
     own = path.stat()
     if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
-        os.chown(path, status.st_uid, status.st_gid)
+        try:
+            os.chown(path, status.st_uid, status.st_gid)
+        except PermissionError:
+            if must:
+                raise
     if stat.S_ISDIR(own.st_mode):
         path.chmod(stat.S_IMODE(status.st_mode))
 

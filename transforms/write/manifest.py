@@ -21,7 +21,9 @@ _PART = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
 _ANY_PART = r"part-(?:(?:\d{9}-|compact-)?[0-9a-f]{32}|empty)\.parquet"  # of rounds as well
 _TABLE = "|".join(table.name for table in TABLES)
 _OUR_FILE = re.compile(rf"(?:{_TABLE})/{_DATE}/{_PART}", re.ASCII)
-_OUR_LEFTOVER = re.compile(rf"(?:{_TABLE})/{_DATE}/(?:{_ANY_PART}|\.{_ANY_PART}\.\d+-\d+\.tmp)", re.ASCII)
+_OUR_LEFTOVER = re.compile(
+    rf"(?:{_TABLE})/{_DATE}/(?:{_ANY_PART}|\.{_ANY_PART}\.\d+-\d+\.tmp)", re.ASCII
+)
 
 
 def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
@@ -73,12 +75,15 @@ def clear_output(output: str) -> None:
     Raises:
         OutputError: a file cannot be removed.
     """
+    from transforms.write.rounds import files_lock  # which itself needs this module
+
     folder = local_folder(output)
-    _unlink(folder / RUN_FILE)
-    for name in sorted(_leftovers(folder)):
-        if _OUR_LEFTOVER.fullmatch(name):
-            _remove(folder / name)
-    _unlink(folder / UNFINISHED_FILE)
+    with files_lock(folder):  # else a compaction could bring back what is removed
+        _unlink(folder / RUN_FILE)
+        for name in sorted(_leftovers(folder)):
+            if _OUR_LEFTOVER.fullmatch(name):
+                _remove(folder / name)
+        _unlink(folder / UNFINISHED_FILE)
 
 
 def read_run(output: str) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """Merge the rows of several Parquet files of one partition, without losing or doubling any."""
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -82,6 +81,8 @@ def inspect(path: Path, table: Table, unit: str) -> Source:
             schema, rows = file.schema_arrow, file.metadata.num_rows
             notes = dict(file.metadata.metadata or {})
         replaces = json.loads(notes.get(REPLACES.encode(), b"[]"))
+    except FileNotFoundError as error:
+        raise UnusableError("gone meanwhile") from error
     except Exception as error:  # pyarrow meets damage with whatever it runs into
         raise UnusableError(f"damaged: {_one_line(error)}") from error
     version = notes.get(b"schema_version", b"?").decode("utf-8", "replace")

@@ -100,15 +100,15 @@ def run(feed: ScriptedFeed, output: Path, moment: str | None, chooser: random.Ra
             code = _child(feed.url, output, moment, random.Random(seed))
         finally:
             os._exit(code)
-    began = time.monotonic()
+    began, stopped = time.monotonic(), False
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             break
         # Once it fetches, it knows what to do with a signal.
-        if moment is None and feed.finished and feed.appeared > before:
+        if moment is None and not stopped and feed.finished and feed.appeared > before:
             os.kill(child, signal.SIGTERM)
-            time.sleep(0.2)
+            stopped = True
         if time.monotonic() - began > LONGEST_RUN:
             os.kill(child, signal.SIGKILL)
             raise SystemExit(f"a run hangs ({moment})")

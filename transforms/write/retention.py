@@ -1,0 +1,203 @@
+"""Which old partitions may go, so that what stays still makes sense and can be gone on from."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from schemas.tables import TABLES
+from transforms._shared.shards import SHARDS_PER_WINDOW, WINDOW_DAYS
+from transforms.write.merging import UnusableError, inspect
+
+_MORE_DAYS = 2  # than the window: what a run that goes on looks at is cut in slices of days
+_COLUMNS = {
+    "articles": ("article_id", "revision", "event_id", "time_known"),
+    "events": ("event_id", "revision", "status"),
+    "event_articles": ("event_id", "article_id", "revision", "left_at", "sequence"),
+    "sightings": ("article_id", "seen_at"),
+}
+Row = dict[str, Any]
+
+
+def window_days(run: Mapping[str, Any]) -> float:
+    """Say how many days the window of a run was, by its run.json."""
+    options = run.get("options")
+    days = options.get("window_days") if isinstance(options, dict) else None
+    return float(days) if isinstance(days, (int, float)) else WINDOW_DAYS
+
+
+def least_days(run: Mapping[str, Any]) -> int:
+    """Say how many days a run that goes on from an output needs."""
+    window = window_days(run)
+    return max(math.ceil(window) + _MORE_DAYS, math.ceil(window * (1 + 1 / SHARDS_PER_WINDOW)))
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What may be removed of an output, and what has to stay though it is old."""
+
+    removable: dict[str, tuple[str, ...]]  # dates by table
+    before: str = ""  # dates before this one are old; "" when there is no article
+    open_events: int = 0  # old partitions kept because events in them are open
+    referred_to: int = 0  # old partitions kept because of rows that stay
+    unreadable: int = 0  # old partitions kept because nobody can say what is in them
+    dims: dict[str, int] = field(default_factory=dict)  # numbers in the vectors of each table
+
+
+def retain(
+    folder: Path, partitions: Mapping[str, Mapping[str, Iterable[str]]], keep_days: int
+) -> Retention:
+    """Decide which partitions are older than ``keep_days`` and needed by nobody.
+
+    Counted back from the newest article whose time is known. What is never given up:
+
+    - rows of an event that is open, and of its articles;
+    - the newest row of an event, an article or a membership of which older rows stay: these would
+      be taken for the newest;
+    - the row of an event that an article that stays is in.
+
+    Args:
+        partitions: names of the files that count, by table and date.
+    """
+    tables = _Tables(folder, partitions)
+    newest = tables.newest()
+    if newest is None:
+        return Retention({})
+    before = (date.fromisoformat(newest) - timedelta(days=keep_days)).isoformat()
+    return _Decision(tables, before).made()
+
+
+class _Tables:
+    """The columns of all tables that the decision is made by."""
+
+    def __init__(self, folder: Path, partitions: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
+        self.dates = {name: sorted(dates) for name, dates in partitions.items()}
+        self.rows: dict[str, list[Row]] = {table.name: [] for table in TABLES}  # with "date"
+        self.unreadable: set[tuple[str, str]] = set()
+        self.dims: dict[str, int] = {}
+        for table in TABLES:
+            for day in self.dates[table.name]:
+                for name in partitions[table.name][day]:
+                    path = folder / table.name / f"date={day}" / name
+                    try:
+                        self.dims[table.name] = inspect(path, table, "").dim
+                        self.rows[table.name] += _rows(path, _COLUMNS.get(table.name, ()), day)
+                    except UnusableError:
+                        self.unreadable.add((table.name, day))
+
+    def newest(self) -> str | None:
+        rows = self.rows["articles"]
+        known = (row["date"] for row in rows if row["time_known"])
+        return max(known, default=max((row["date"] for row in rows), default=None))
+
+    def latest(self, table: str, name: str, place: Callable[[Row], Any]) -> dict[str, Row]:
+        """Give the row of greatest place by the id in column ``name``."""
+        found: dict[str, Row] = {}
+        for row in self.rows[table]:
+            known = found.get(row[name])
+            if known is None or place(row) > place(known):
+                found[row[name]] = row
+        return found
+
+
+def _rows(path: Path, columns: tuple[str, ...], day: str) -> Iterator[Row]:
+    if not columns:
+        return
+    try:
+        with pq.ParquetFile(path) as file:
+            rows = file.read(columns=list(columns), use_threads=False).to_pylist()
+    except Exception as error:  # pyarrow meets damage with whatever it runs into
+        raise UnusableError(str(error)) from error
+    for row in rows:
+        yield row | {"date": day}
+
+
+def _revision(row: Row) -> Any:
+    return row["revision"]
+
+
+def _place(row: Row) -> Any:
+    return row["sequence"], row["left_at"] is None, row["revision"]
+
+
+class _Decision:
+    def __init__(self, tables: _Tables, before: str) -> None:
+        self._tables, self._before = tables, before
+        self._events = tables.latest("events", "event_id", _revision)
+        self._articles = tables.latest("articles", "article_id", _revision)
+        self._places = tables.latest("event_articles", "article_id", _place)
+        self._kept: dict[str, set[tuple[str, str]]] = defaultdict(set)  # by reason
+
+    def made(self) -> Retention:
+        self._keep("unreadable", self._tables.unreadable)
+        self._keep("open", self._of_open_events())
+        self._keep_newest("articles", "article_id", self._articles)
+        self._keep_newest("event_articles", "article_id", self._places)
+        self._keep("referred", self._events_of_articles_that_stay())
+        self._keep_newest("events", "event_id", self._events)
+        names = [table.name for table in TABLES]
+        return Retention(
+            removable={
+                name: tuple(day for day in self._tables.dates[name] if not self._stays(name, day))
+                for name in names
+            },
+            before=self._before,
+            open_events=len(self._kept["open"]),
+            referred_to=len(self._kept["referred"]),
+            unreadable=len(self._kept["unreadable"]),
+            dims=self._tables.dims,
+        )
+
+    def _keep(self, reason: str, partitions: Iterable[tuple[str, str]]) -> bool:
+        """Keep old partitions that nothing kept so far; says whether there were any."""
+        new = {one for one in partitions if not self._stays(*one)}
+        self._kept[reason] |= new
+        return bool(new)
+
+    def _stays(self, table: str, day: str) -> bool:
+        return day >= self._before or any((table, day) in kept for kept in self._kept.values())
+
+    def _event_of(self, article_id: str) -> str | None:
+        """Name the event an article is in now."""
+        place = self._places.get(article_id)
+        if place is not None and place["left_at"] is None:
+            return str(place["event_id"])
+        article = self._articles.get(article_id)
+        return str(article["event_id"]) if article else None
+
+    def _of_open_events(self) -> set[tuple[str, str]]:
+        rows = self._tables.rows
+        ids = self._articles.keys() | self._places.keys()
+        event_of = {article_id: self._event_of(article_id) for article_id in ids}
+        is_open = {name for name, row in self._events.items() if row["status"] == "active"}
+        is_open |= {name for name in event_of.values() if name} - self._events.keys()  # row lost
+        of_open = {article_id for article_id, event in event_of.items() if event in is_open}
+        return {
+            (table, row["date"])
+            for table in ("events", "event_articles", "articles", "sightings")
+            for row in rows[table]
+            if (table != "articles" and row.get("event_id") in is_open)
+            or row.get("article_id") in of_open
+        }
+
+    def _events_of_articles_that_stay(self) -> set[tuple[str, str]]:
+        needed = {
+            self._event_of(row["article_id"])
+            for row in self._tables.rows["articles"]
+            if self._stays("articles", row["date"])
+        }
+        return {("events", row["date"]) for name, row in self._events.items() if name in needed}
+
+    def _keep_newest(self, table: str, name: str, latest: dict[str, Row]) -> None:
+        """Keep partitions that hold the newest of several rows, as long as another one stays."""
+        more = True
+        while more:
+            staying = {
+                row[name] for row in self._tables.rows[table] if self._stays(table, row["date"])
+            }
+            more = self._keep("referred", {(table, latest[one]["date"]) for one in staying})
