@@ -14,7 +14,7 @@ setup(
     packages=find_packages(include=[p for top in TOP for p in (top, f"{top}.*")]),
     package_data={
         "transforms.cluster": ["*.json", "*.tsv.gz"],
-        "pipelines.report": ["templates/*"],
+        "pipelines.report": ["sql/*", "templates/*"],
         "schemas": ["*.json"],
     },
     install_requires=[

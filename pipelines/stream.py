@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, FAILED, fail, say
 from pipelines.options import Settings, UsageError
-from transforms._shared.counts import snapshot
+from transforms._shared.counts import reset, snapshot
 
 if TYPE_CHECKING:
     from pipelines.flow import Sources
@@ -40,7 +40,7 @@ class SteadyClock:
     Small corrections only hold the clock back until it has caught up; it never runs backwards.
     """
 
-    wall: Any = time.time
+    wall: Any = lambda: time.time()  # noqa: E731 - looked up when asked
     passed: Any = lambda: time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
     _last: datetime | None = None
     _mark: tuple[float, float] | None = None
@@ -154,6 +154,7 @@ def _run(settings: Settings, sources: "Sources", model: "ModelFiles", folder: Pa
     from transforms.read.transform import PollDocuments
     from transforms.write.rounds import Rounds, register, release
 
+    reset()
     clock = SteadyClock()
     earlier, seeds = _take_up(settings, model, folder, clock.now())
     session = Session.__new__(Session)  # its rounds ask it for counts

@@ -69,15 +69,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _explanation(options: argparse.Namespace) -> Iterator[str]:
-    from pipelines.explain.stored import open_stored
-    from pipelines.report.tables import UNFINISHED_FILE, output_folder
+    from pipelines.report.tables import UNFINISHED_FILE, output_folder, read_steadily
 
     folder = output_folder(options.output)
-    with open_stored(folder) as stored:
-        kind, found = _only(_found(stored, options.name.strip()), options)
-        why = _why(stored, kind, found)
+    kind, why = read_steadily(lambda: _found_why(folder, options))
     unfinished = (folder / UNFINISHED_FILE).exists()
     return _as_json(why, kind, unfinished) if options.json else _as_text(why, unfinished)
+
+
+def _found_why(folder: Path, options: argparse.Namespace) -> "tuple[str, ArticleWhy | EventWhy]":
+    from pipelines.explain.stored import open_stored
+
+    with open_stored(folder) as stored:
+        kind, found = _only(_found(stored, options.name.strip()), options)
+        return kind, _why(stored, kind, found)
 
 
 def _why(stored: "Stored", kind: str, found: str) -> "ArticleWhy | EventWhy":

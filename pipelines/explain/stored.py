@@ -19,9 +19,9 @@ _COLUMNS = {
         "article_count", "duplicate_count", "publisher_family_count", "contested",
     ),
     "event_articles": (
-        "event_id", "article_id", "revision", "joined_at", "left_at", "role", "score", "evidence",
-        "contested", "threshold", "best_event_id", "best_score", "second_event_id", "second_score",
-        "channels",
+        "event_id", "article_id", "revision", "sequence", "joined_at", "left_at", "role", "score",
+        "evidence", "contested", "threshold", "best_event_id", "best_score", "second_event_id",
+        "second_score", "channels",
     ),
     "event_changes": ("id", "type", "subject", "time"),
 }  # fmt: skip
@@ -40,7 +40,7 @@ ORDER BY id
 """
 
 _ARTICLES = """
-SELECT article_id, coalesce(revision, 1) AS revision, coalesce(title, '') AS title,
+SELECT DISTINCT article_id, coalesce(revision, 1) AS revision, coalesce(title, '') AS title,
     coalesce(url, '') AS url, coalesce(source_name, '') AS source_name,
     coalesce(publisher_family, '') AS publisher_family, epoch_us(event_time) AS event_time,
     epoch_us(published_at) AS published_at,
@@ -53,12 +53,12 @@ FROM articles WHERE article_id IN (SELECT unnest($ids)) ORDER BY article_id, rev
 
 _MEMBERSHIPS = """
 SELECT coalesce(event_id, '') AS event_id, coalesce(article_id, '') AS article_id,
-    coalesce(revision, 1) AS revision, epoch_us(joined_at) AS joined_at,
+    coalesce(revision, 1) AS revision, sequence, epoch_us(joined_at) AS joined_at,
     epoch_us(left_at) AS left_at, coalesce(role, '') AS role, score,
     coalesce(evidence, '') AS evidence, contested, threshold,
     coalesce(best_event_id, '') AS best_event_id, best_score,
     coalesce(second_event_id, '') AS second_event_id, second_score, channels
-FROM event_articles WHERE {column} = $id
+FROM event_articles WHERE article_id IN (SELECT article_id FROM event_articles WHERE {column} = $id)
 ORDER BY coalesce(role, '') <> 'seed', joined_at, article_id, revision, left_at
 """
 
@@ -69,21 +69,23 @@ SELECT event_id, coalesce(revision, 1) AS revision, coalesce(status, '') AS stat
     coalesce(article_count, 0) AS article_count, coalesce(duplicate_count, 0) AS duplicate_count,
     coalesce(publisher_family_count, 0) AS publisher_family_count,
     coalesce(contested, false) AS contested
-FROM events WHERE event_id IN (SELECT unnest($ids))
-QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY revision DESC NULLS LAST, title) = 1
+FROM events_latest WHERE event_id IN (SELECT unnest($ids))
 """
 
 _MERGES = """
-SELECT event_id, merged_into FROM (
-    SELECT * FROM events WHERE event_id IS NOT NULL QUALIFY row_number() OVER (
-        PARTITION BY event_id ORDER BY revision DESC NULLS LAST, title) = 1)
-WHERE status = 'merged' AND merged_into <> ''
+SELECT event_id, merged_into FROM events_latest WHERE status = 'merged' AND merged_into <> ''
 """
 
 _CHANGES = """
 SELECT DISTINCT subject, string_split(type, '.')[-1] AS kind, epoch_us(time) AS time
 FROM event_changes WHERE subject IN (SELECT unnest($ids)) ORDER BY time, kind, subject
 """
+
+# What was measured when an article came; a row of a later move does not repeat it.
+_MEASURED = (
+    "contested", "threshold", "best_event_id", "best_score", "second_event_id", "second_score",
+    "channels",
+)  # fmt: skip
 
 Row = dict[str, Any]
 
@@ -112,8 +114,17 @@ class Stored:
         return found
 
     def memberships(self, column: str, value: str) -> list[Row]:
-        """Give the rows of event_articles whose ``article_id`` or ``event_id`` is this."""
-        return self._rows(_MEMBERSHIPS.format(column=column), id=value)
+        """Say which articles are and were in which events, by ``article_id`` or ``event_id``.
+
+        One row per event an article revision left, and one for the event it is in; each with
+        what was measured when it came.
+        """
+        rows = self._rows(_MEMBERSHIPS.format(column=column), id=value)
+        histories: dict[tuple[str, int], list[Row]] = {}
+        for row in rows:
+            histories.setdefault((row["article_id"], row["revision"]), []).append(row)
+        told = {id(row) for history in histories.values() for row in _told_once(history)}
+        return [row for row in rows if id(row) in told and row[column] == value]
 
     def events(self, ids: Iterable[str]) -> dict[str, Row]:
         """Give the latest revision of these events by id; unknown ids are left out."""
@@ -131,6 +142,33 @@ class Stored:
         relation = self._connection.sql(query, params=params)
         rows: list[Row] = relation.to_arrow_table().to_pylist()
         return rows
+
+
+def _told_once(rows: list[Row]) -> list[Row]:
+    """Choose the rows of one article revision that say where it is and what it left.
+
+    A run that goes on writes a row when an article joins, and two when it moves: that it left,
+    and that it joined elsewhere. The first is then told by the second, but for what it measured.
+    """
+    left: dict[tuple[Any, ...], Row] = {}
+    joined: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        chosen = joined if row["left_at"] is None else left
+        chosen.setdefault((row["event_id"], row["sequence"], row["left_at"]), row)
+    here = [row for row in joined.values() if not any(_ends(gone, row) for gone in left.values())]
+    if joined:  # one decision can put an article into an event and move it on
+        first = min(joined.values(), key=lambda r: (r["sequence"] or 0, not r["best_event_id"]))
+        for row in (*left.values(), *here):
+            if not row["best_event_id"] and not row["channels"]:
+                row |= {name: first[name] for name in _MEASURED}
+    return [*left.values(), *here]
+
+
+def _ends(left: Row, joined: Row) -> bool:
+    """Say whether an article left what it joined."""
+    same = joined["event_id"] == left["event_id"]
+    known = joined["sequence"] is not None and left["sequence"] is not None
+    return bool(same and known and left["sequence"] >= joined["sequence"])
 
 
 @contextmanager

@@ -159,7 +159,7 @@ class Board:
         lines += [_row("", trouble.line()) for trouble in troubles[:_TROUBLES]]
         if len(troubles) > _TROUBLES:
             lines.append(_row("", f"and {len(troubles) - _TROUBLES:,} more", QUIET))
-        return Section(lines, least=2)
+        return Section(lines)
 
     def _rejected(self, under_way: Counts) -> str:
         reasons = rejects(self._counters) + rejects(under_way)

@@ -1,11 +1,11 @@
 """SQL over the Parquet tables of one output folder: what the report needs, and no more."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters or more, so "C:" is a drive
+Read = TypeVar("Read")
 UNFINISHED_FILE = ".unfinished"  # the write stage keeps it here while a run goes on
 
 # Columns read, by table; a column a file lacks is null, except the first, which names the row.
@@ -41,6 +42,7 @@ _COLUMNS = {
     "dead_letters": ("key", "stage", "reason", "error", "first_failed_at", "replayable"),
 }  # fmt: skip
 _VIEWS_BEGIN = "-- The views.\n"
+_ATTEMPTS = 5  # to read files that another process merges meanwhile
 _NEEDED = ("articles", "events")  # without these two there is nothing to show
 
 # ``home`` says under which event each article is shown: merged events follow their survivor.
@@ -181,6 +183,13 @@ class ReportError(Exception):
     """The report cannot be made; the message is one line that names the path and the fix."""
 
 
+class FilesChangedError(ReportError):
+    """Files that were listed are gone: they were merged or written anew meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder}: its files change faster than they can be read; try again")
+
+
 class Tables:
     """The five tables of one folder, at their latest revision; see ``open_tables``."""
 
@@ -247,6 +256,20 @@ class Tables:
         return rows
 
 
+def read_steadily(read: Callable[[], Read]) -> Read:
+    """Call ``read``, and again when files it had listed were gone before it came to them.
+
+    Raises:
+        FilesChangedError: that happened too often.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return read()
+        except FilesChangedError:
+            continue
+    return read()
+
+
 def output_folder(output: str) -> Path:
     """Turn ``--output`` into a path; a ``file:`` URL is one too.
 
@@ -282,6 +305,7 @@ def open_columns(
 
     Raises:
         ReportError: no such folder, no tables in it, or a file is damaged.
+        FilesChangedError: files are gone that were there at the start.
     """
     import duckdb
 
@@ -302,6 +326,8 @@ def open_columns(
         connection.execute(_latest_views())
         yield connection
     except (duckdb.Error, OSError, ValueError) as error:
+        if not all(path.exists() for paths in files.values() for path in paths):
+            raise FilesChangedError(folder) from error
         raise ReportError(_explain(folder, files, columns, error)) from error
     finally:
         connection.close()
@@ -363,6 +389,8 @@ def _schema_of(path: Path) -> Any:
 
     try:
         return pq.read_schema(path)
+    except FileNotFoundError as error:
+        raise FilesChangedError(path.parent.parent) from error
     except (OSError, pa.ArrowException) as error:
         raise ReportError(_damaged(path, error)) from error
 

@@ -13,6 +13,7 @@ from pipelines.report.tables import (
     Tables,
     open_tables,
     output_folder,
+    read_steadily,
 )
 from schemas import BreakingReason, EntityCount, Keyword, LanguageCount
 from schemas.event import GRANULARITIES
@@ -192,6 +193,10 @@ def load_view(output: str, *, max_events: int = 2000, max_articles: int = 50) ->
     Raises:
         ReportError: the folder is missing, holds no tables, or holds a file that cannot be read.
     """
+    return read_steadily(lambda: _load_view(output, max_events, max_articles))
+
+
+def _load_view(output: str, max_events: int, max_articles: int) -> ReportView:
     folder = output_folder(output)
     run = _read_run(folder / "run.json")
     with open_tables(folder) as tables:

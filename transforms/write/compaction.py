@@ -331,12 +331,17 @@ def _obstacle(partition: Path, sources: list[Source], parts: list[str]) -> str:
         if changed:
             return f"{source.path.name} was changed meanwhile"
     names = {source.path.name for source in sources}
-    for entry in os.scandir(partition):
+    for entry in _entries(partition):
         if entry.is_dir(follow_symlinks=False):
             return f"it holds a folder, {entry.name}: move that elsewhere"
         if entry.name in parts and entry.name not in names:
             return f"{entry.name} is in the way"
     return ""
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    with os.scandir(folder) as entries:
+        return list(entries)
 
 
 def _swap(partition: Path, staged: Path, gone: set[str]) -> bool:
@@ -369,7 +374,7 @@ def _swap(partition: Path, staged: Path, gone: set[str]) -> bool:
 
 def _bring_over(source: Path, target: Path, but: set[str]) -> None:
     """Let all files of a folder lie in another as well."""
-    for entry in list(os.scandir(source)):
+    for entry in _entries(source):
         if entry.name not in but and not os.path.lexists(target / entry.name):
             try:
                 os.link(entry.path, target / entry.name, follow_symlinks=False)

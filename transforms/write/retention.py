@@ -121,8 +121,8 @@ def _revision(row: Row) -> Any:
     return row["revision"]
 
 
-def _place(row: Row) -> Any:
-    return row["sequence"], row["left_at"] is None, row["revision"]
+def _membership(row: Row) -> tuple[Any, ...]:
+    return row["article_id"], row["revision"], row["event_id"], row["sequence"]
 
 
 class _Decision:
@@ -130,8 +130,13 @@ class _Decision:
         self._tables, self._before = tables, before
         self._events = tables.latest("events", "event_id", _revision)
         self._articles = tables.latest("articles", "article_id", _revision)
-        self._places = tables.latest("event_articles", "article_id", _place)
+        self._left = {_membership(row) for row in tables.rows["event_articles"] if row["left_at"]}
+        self._places = tables.latest("event_articles", "article_id", self._place)
         self._kept: dict[str, set[tuple[str, str]]] = defaultdict(set)  # by reason
+
+    def _place(self, row: Row) -> Any:
+        # One decision can put an article into an event and take it out again.
+        return row["sequence"], _membership(row) not in self._left, row["revision"]
 
     def made(self) -> Retention:
         self._keep("unreadable", self._tables.unreadable)

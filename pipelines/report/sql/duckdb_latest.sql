@@ -55,16 +55,18 @@ FROM latest LEFT JOIN (
 ) AS last ON last.event_id = latest.event_id;
 
 -- One row per article: where it is now. The last decision about it counts; one decision can put it
--- into an event and take it out again, so an event it left by the same one does not.
+-- into an event and take it out again, so an event it left by the same one does not. Where files of
+-- an older version do not say, the row of the article does.
 CREATE OR REPLACE VIEW event_articles_latest AS
-SELECT * EXCLUDE (has_left) FROM (
+SELECT * EXCLUDE (has_left, told) FROM (
     SELECT *, bool_or(left_at IS NOT NULL) OVER (
-        PARTITION BY article_id, revision, event_id, sequence) AS has_left
+            PARTITION BY article_id, revision, event_id, sequence) AS has_left,
+        (article_id, event_id) IN (SELECT (article_id, event_id) FROM articles) AS told
     FROM event_articles WHERE article_id IS NOT NULL)
 QUALIFY row_number() OVER (
     PARTITION BY article_id
     ORDER BY sequence DESC NULLS LAST, has_left, left_at IS NOT NULL, revision DESC NULLS LAST,
-        left_at DESC, event_id) = 1;
+        left_at DESC, told DESC NULLS LAST, event_id) = 1;
 
 -- One row per article: its last revision, with the event it is in now, merges followed.
 CREATE OR REPLACE VIEW articles_latest AS

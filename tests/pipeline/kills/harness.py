@@ -74,6 +74,9 @@ def until_finished(
 
 def preload() -> None:
     """Import what takes long, and start no thread."""
+    from pipelines.console import quiet_libraries
+
+    quiet_libraries()
     import apache_beam
     import duckdb
     import faiss
@@ -82,9 +85,7 @@ def preload() -> None:
 
     import pipelines.detect_events
     import pipelines.stream
-    from pipelines.console import quiet_libraries
 
-    quiet_libraries()
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
     assert apache_beam and duckdb and sentence_transformers and pipelines

@@ -28,6 +28,8 @@ def settings():
 @pytest.fixture
 def full_screen(after, make_round, make_event, make_feed, make_letter, monkeypatch):
     """``full_screen(console)``: a screen with something in every section."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(screen, "_now", lambda: after(10))
     monkeypatch.setattr(screen, "snapshot", dict)
 
@@ -58,7 +60,8 @@ def test_screen_fits_the_terminal(full_screen, width, height):
 
 
 def test_screen_shows_hostile_text_as_it_is(full_screen):
-    console = make_console(io.StringIO())
+    drawn = io.StringIO()
+    console = make_console(drawn)
     console.size = (300, 50)
     console.record = True
     console.print(full_screen(console))
@@ -68,6 +71,7 @@ def test_screen_shows_hostile_text_as_it_is(full_screen):
     assert "  [2J[bold red]Fire[/] :bomb: 火事 long" in text
     assert text.splitlines()[-8].startswith("          breaking  ")
     assert "out/live · 1 round written · next look in 50 s" in text
+    assert "\x1b[1;31mbreaking" in drawn.getvalue()
 
 
 def tty(monkeypatch):
