@@ -12,7 +12,6 @@ be in the tables exactly once.
 import argparse
 import gzip
 import json
-import os
 import signal
 import socket
 import statistics
@@ -179,9 +178,7 @@ def _judge(samples: list[Sample], code: int, feeds: Feeds, output: Path) -> dict
     import duckdb
 
     end = samples[-1].minutes
-    quarters = [
-        [s for s in samples if n / 4 <= s.minutes / end <= (n + 1) / 4] for n in range(4)
-    ]
+    quarters = [[s for s in samples if n / 4 <= s.minutes / end <= (n + 1) / 4] for n in range(4)]
     memory = [round(statistics.median(s.megabytes for s in quarter), 1) for quarter in quarters]
     pace = [round(statistics.median(s.round_seconds for s in quarter), 3) for quarter in quarters]
     rows = duckdb.sql(f"SELECT url, count(*) FROM '{output}/articles/*/*.parquet' GROUP BY url")

@@ -43,9 +43,7 @@ def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
     return pipeline
 
 
-def run(
-    pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool = True
-) -> Counters:
+def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool = True) -> Counters:
     """Run to the end and return the committed counters by (stage, name).
 
     Raises:

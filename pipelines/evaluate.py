@@ -134,9 +134,9 @@ def evaluate_stream(path: str, settings: Settings, delay: Delay | None = None) -
     from pipelines.flow import Sources, build, read_once
     from pipelines.labelled_rounds import MakeLabelledRounds
     from pipelines.run_summary import counts_of
+    from transforms.embed.model import resolve_model
     from transforms.read.stopping import STOP
     from transforms.read.transform import PollDocuments
-    from transforms.embed.model import resolve_model
 
     started = time.monotonic()
     pipeline = new_pipeline(settings.runner, settings.beam_args)

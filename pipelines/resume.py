@@ -167,9 +167,7 @@ def _scan(seeds: OutputSeeds) -> _Scan:
     return _Scan({name: tuple(paths) for name, paths in usable.items()}, tuple(unusable))
 
 
-def _rows(
-    seeds: OutputSeeds, table: str, columns: Sequence[str], part: str = ""
-) -> Iterator[Row]:
+def _rows(seeds: OutputSeeds, table: str, columns: Sequence[str], part: str = "") -> Iterator[Row]:
     """Read columns of the files of a table, of those that have ``part`` in their path."""
     import pyarrow.parquet as pq
 
@@ -306,9 +304,7 @@ def _moves(places: dict[tuple[str, int], list[Row]]) -> list[Move]:
     ]
 
 
-def _decision(
-    row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, Row]
-) -> Decision:
+def _decision(row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, Row]) -> Decision:
     assignment = Assignment(
         compared=_compared(row),
         event_id=first["event_id"],
@@ -334,7 +330,9 @@ def _compared(row: Row) -> ComparedArticle:
     verdict = DuplicateVerdict(
         row["dup_kind"], row["dup_of"] or "", row["dup_score"] or 0.0, row["dup_evidence"] or ""
     )
-    return ComparedArticle(EmbeddedArticle(article, row[_VECTOR], row["embedding_model"]), verdict, ())
+    return ComparedArticle(
+        EmbeddedArticle(article, row[_VECTOR], row["embedding_model"]), verdict, ()
+    )
 
 
 def _event(row: Row) -> Event:
@@ -345,4 +343,3 @@ def _event(row: Row) -> Event:
         values[name] = values[name] or ""
     values["summary_article_ids"] = tuple(row["summary_article_ids"])
     return Event(**values | {"centroid": b""})
-

@@ -5,14 +5,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import DONE, FAILED, fail, say
+from pipelines.console import FAILED, fail, say
 from pipelines.options import Settings, UsageError
 from transforms._shared.counts import reset, snapshot
 
@@ -40,7 +41,7 @@ class SteadyClock:
     Small corrections only hold the clock back until it has caught up; it never runs backwards.
     """
 
-    wall: Any = lambda: time.time()  # noqa: E731 - looked up when asked
+    wall: Any = lambda: time.time()
     passed: Any = lambda: time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
     _last: datetime | None = None
     _mark: tuple[float, float] | None = None
@@ -126,7 +127,8 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
         UsageError: this cannot be done with that runner.
         OutputError: the output cannot be used.
     """
-    from transforms.write.output import OutputError, local_folder
+    from pipelines.live.screen import watching
+    from transforms.write.output import local_folder
     from transforms.write.rounds import run_lock
 
     if settings.runner not in LOCAL_RUNNERS:
@@ -137,18 +139,24 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
     folder = local_folder(settings.output)
     try:
         with run_lock(folder):
-            return _run(settings, sources, model, folder)
+            with watching(settings) as observers:
+                show = _run(settings, sources, model, folder, observers)
+            return show()
     except ClockError as error:
         return fail(str(error), FAILED)
-    except OutputError:
-        raise
 
 
-def _run(settings: Settings, sources: "Sources", model: "ModelFiles", folder: Path) -> int:
+def _run(
+    settings: Settings,
+    sources: "Sources",
+    model: "ModelFiles",
+    folder: Path,
+    observers: "list[Observer]",
+) -> Callable[[], int]:
+    """Run to the end; gives what shows the result and says the exit code."""
     from pipelines.detect_events import finish
     from pipelines.engine import bounded_metrics, new_pipeline, run
     from pipelines.flow import build, collect
-    from pipelines.live.screen import watching
     from pipelines.run_summary import counts_of
     from transforms.read.stopping import STOP
     from transforms.read.transform import PollDocuments
@@ -165,7 +173,7 @@ def _run(settings: Settings, sources: "Sources", model: "ModelFiles", folder: Pa
         lambda: _summary(settings, model, earlier, session),
         seeds.letters(clock.now()) if seeds else None,
     )
-    session.__init__(rounds, clock, _counters(earlier))  # type: ignore[misc]
+    session.__init__(rounds, clock, _counters(earlier), observers)  # type: ignore[misc]
     name = str(folder)
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     poll = PollDocuments(
@@ -180,7 +188,7 @@ def _run(settings: Settings, sources: "Sources", model: "ModelFiles", folder: Pa
     if settings.dry_run:
         from pipelines.detect_events import show_steps
 
-        return show_steps(pipeline)
+        return partial(show_steps, pipeline)
     if seeds is not None:
         session.on_first_commit = seeds.forget
     _say_start(settings, sources, model)
@@ -192,13 +200,12 @@ def _run(settings: Settings, sources: "Sources", model: "ModelFiles", folder: Pa
         with ExitStack() as stack:
             stack.enter_context(bounded_metrics())
             stack.enter_context(_draining(STOP))
-            session.observers += stack.enter_context(watching(settings))
             run(pipeline, show_progress=False, reset_counts=False)
     finally:
         release(name)
         del _sessions[name]
     counts = counts_of(session.counters())
-    return finish(settings, counts, time.monotonic() - session.started)
+    return partial(finish, settings, counts, time.monotonic() - session.started)
 
 
 @dataclass(frozen=True)
@@ -234,8 +241,8 @@ def _take_up(
     settings: Settings, model: "ModelFiles", folder: Path, now: datetime
 ) -> tuple[dict[str, Any], Any]:
     """Look at what is in the output, and load what is needed to go on from it."""
-    from schemas import SCHEMA_VERSION
     from pipelines.resume import OutputSeeds
+    from schemas import SCHEMA_VERSION
     from transforms.write.manifest import clear_output, read_run, refuse_foreign
     from transforms.write.output import OutputError
     from transforms.write.rounds import files_lock, remove_uncommitted

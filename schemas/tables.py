@@ -278,7 +278,8 @@ EVENT_ARTICLES = Table(
         _share("second_score", "Probability that it belongs there, had the best not been."),
         Column("votes", "bool", "It belongs to the second event as well: speaks for a merge."),
         Column(
-            "sequence", "int64",
+            "sequence",
+            "int64",
             "The decision that made this row, of all articles in order; the greatest counts.",
         ),
         Column(

@@ -155,10 +155,17 @@ class RunCollector(Collector):
             "Items a stage counted since the process started, by the name of the counter",
             labels=("stage", "name"),
         )
+        seconds = CounterMetricFamily(
+            "newsevents_stage_seconds",
+            "Time a stage worked since the process started, where it is measured",
+            labels=("stage",),
+        )
         for (stage, name), n in sorted(self._read().items()):
-            if name != MICROSECONDS:
+            if name == MICROSECONDS:
+                seconds.add_metric((_label(stage),), n / 1e6)
+            else:
                 items.add_metric((_label(stage), _label(name)), n)
-        yield items
+        yield from (items, seconds)
         yield from self._figures.metrics()
 
 

@@ -162,7 +162,10 @@ def test_the_state_describes_the_event(new_index, compared):
     index.assign(compared("b", {"a": 0.9}, title="Cannery shut in Harrowick", body=body))
     (state,) = index.states()
     assert state.mentions[0].title == "Cannery shut"
-    assert state.mentions[0].summary == "Marta Quill spoke in Harrowick. The cannery in Harrowick stays shut."
+    assert (
+        state.mentions[0].summary
+        == "Marta Quill spoke in Harrowick. The cannery in Harrowick stays shut."
+    )
     assert ("Harrowick", 2) in [(entity.text, entity.count) for entity in state.entities]
     assert "cannery" in [keyword.term for keyword in state.keywords]
     assert 0.0 < state.cohesion_min <= state.cohesion_mean <= 1.0

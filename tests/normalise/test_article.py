@@ -44,7 +44,9 @@ def test_every_column_comes_from_its_source(make_extraction, english):
 
 def test_a_file_takes_the_address_its_page_declares_but_keeps_its_id(make_extraction, english):
     link = "https://www.town.example/bridge/?utm_source=x"
-    article = normalise_article(make_extraction(**FILE, canonical_link=link), english, max_delay=None)
+    article = normalise_article(
+        make_extraction(**FILE, canonical_link=link), english, max_delay=None
+    )
     assert article.canonical_url == "https://town.example/bridge"
     assert article.url == "file:///in/a.txt"
     assert article.article_id == "article-1"

@@ -67,7 +67,9 @@ def stages_in_readme():
 def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
     model = resolve_model(settings.model)
     pipeline = new_pipeline(settings.runner, ())
-    write(build(read_once(pipeline, sources, settings), settings, model), settings.output, model.dim)
+    write(
+        build(read_once(pipeline, sources, settings), settings, model), settings.output, model.dim
+    )
     assert stages_of(pipeline) == transforms.__all__
     of = {name: getattr(transforms, name).__module__.split(".")[1] for name in transforms.__all__}
     assert [of[name] for name in stages_of(pipeline)] == stages_in_readme()
@@ -75,7 +77,7 @@ def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
 
 def test_comparing_is_the_same_flow_up_to_dedupe(settings, sources):
     pipeline = new_pipeline(settings.runner, ())
-    compare(pipeline, sources, settings, resolve_model(settings.model))
+    compare(read_once(pipeline, sources, settings), settings, resolve_model(settings.model))
     upto = transforms.__all__.index("CompareArticles") + 1
     assert stages_of(pipeline) == transforms.__all__[:upto]
 
@@ -84,7 +86,11 @@ def test_building_touches_neither_sources_nor_output(settings, tmp_path):
     missing = Sources((str(tmp_path / "missing.txt"),), ("http://127.0.0.1:9/feed",))
     pipeline = new_pipeline(settings.runner, ())
     model = resolve_model(settings.model)
-    write(build(read_once(pipeline, missing, settings), settings, model), str(tmp_path / "out"), model.dim)
+    write(
+        build(read_once(pipeline, missing, settings), settings, model),
+        str(tmp_path / "out"),
+        model.dim,
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -132,7 +138,7 @@ def compose(sources, settings):
     )
     decisions = [seen.identify(e) for e in sorted(entries_of(sources), key=reading_order)]
     articles = [
-        normalise_article(extract_article(decision), languages, bounded=True)
+        normalise_article(extract_article(decision), languages, max_delay=None)
         for decision in decisions
         if isinstance(decision, Identified)
     ]
@@ -143,10 +149,7 @@ def compose(sources, settings):
         for move in index.moves():
             assignments = [moved(assignment, move) for assignment in assignments]
     states += index.states()
-    of_event = defaultdict(list)
-    for assignment in assignments:
-        of_event[assignment.event_id].append(assignment)
-    scored = [score_event(state, of_event[state.event_id], window) for state in states]
+    scored = [score_event(state, window) for state in states]
     return (
         assignments,
         [event for event, _ in scored],

@@ -22,7 +22,9 @@ COUNTERS = {
     ("extract", "microseconds"): 1_234_567,
     ("write", "rows_articles"): 1185,
     ("write", "rows_dead_letters"): 9,
-    ("write", "rows_events"): 321,
+    ("write", "rows_events"): 400,
+    ("score", "opened"): 330,
+    ("score", "merged"): 9,
 }
 
 
@@ -34,6 +36,7 @@ def test_counts_are_arranged_and_add_up():
         "articles": 1185,
         "repeats": 10,
         "rejected": 9,
+        "rejected_again": 0,
         "events": 321,
         "rejected_by_reason": {"empty": 3, "no_text": 5, "truncated_feed": 1},
     }

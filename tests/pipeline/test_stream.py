@@ -24,7 +24,9 @@ from transforms.write import rounds as rounds_module
 from transforms.write.output import output_error
 
 ROOT = Path(__file__).parents[2]
-FIRE = "The fire in the grain store on Pell quay in {0} burnt for {1} hours; forty people were moved."
+FIRE = (
+    "The fire in the grain store on Pell quay in {0} burnt for {1} hours; forty people were moved."
+)
 STORIES = [
     ("Grain store burns in Almsea", FIRE.format("Almsea", "six") + " Nobody was hurt."),
     ("Almsea grain store fire is out", FIRE.format("Almsea", "six") + " The cause is not known."),
@@ -216,7 +218,11 @@ def test_new_and_changed_files_of_a_watched_folder_are_read(out, stream, tmp_pat
             put("a.txt", 0)
         elif len(seen) == 3:
             put("b.txt", 2)
-            put("a.txt", 0, " Later the roof of the store fell in, and the quay was closed to ships.")
+            put(
+                "a.txt",
+                0,
+                " Later the roof of the store fell in, and the quay was closed to ships.",
+            )
         elif len(seen) == 5:
             shutil.rmtree(folder)
         elif len(seen) == 7:
@@ -300,7 +306,7 @@ def test_damaged_and_foreign_files_are_named_and_passed_over(site, out, stream):
     first, second = sorted((out / "articles").glob("*/part-0*.parquet"), key=lambda p: p.name)
     second.write_bytes(second.read_bytes()[:900])
     (first.parent / "notes.txt").write_text("mine")
-    (first.parent / "part-000000099-" f"{'0' * 32}.parquet").write_bytes(b"PAR1")
+    (first.parent / f"part-000000099-{'0' * 32}.parquet").write_bytes(b"PAR1")
     site.tell("echo", 3)
     said = stream("--feeds", site.url("echo"), "--resume")
     assert f"passed over articles/{second.parent.name}/{second.name}: damaged" in said

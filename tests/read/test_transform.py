@@ -6,7 +6,7 @@ import pytest
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.flow import Sources, compare
+from pipelines.flow import Sources, compare, read_once
 from pipelines.options import parse_settings
 from schemas import Document
 from transforms._shared.records import register_record_coders
@@ -138,7 +138,7 @@ def test_the_flow_carries_names_that_are_not_utf8():
     settings = parse_settings(["--input", "unused", "--output", "unused"])
     pipeline = test_pipeline.TestPipeline(runner="FnApiRunner")
     sources = Sources(("/in/plain é.txt", "/in/bad\udcff.txt"), ("/in/feed\udcff",))
-    compare(pipeline, sources, settings, resolve_model(settings.model))
+    compare(read_once(pipeline, sources, settings), settings, resolve_model(settings.model))
     steps = {step.full_label: step.transform for step in pipeline.transforms_stack[0].parts}
     carried = ["/in/plain é.txt", "file:///in/bad%FF.txt", "file:///in/feed%FF"]
     assert list(steps["Sources"].values) == carried

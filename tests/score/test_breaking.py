@@ -15,7 +15,18 @@ def at(minute):
 def reports(*minutes_and_families, unique=True, precise=True):
     return [
         Mention(
-            f"a{n}", 1, at(minute), True, at(minute), precise, family, "member", unique, "en", "", ""
+            f"a{n}",
+            1,
+            at(minute),
+            True,
+            at(minute),
+            precise,
+            family,
+            "member",
+            unique,
+            "en",
+            "",
+            "",
         )
         for n, (minute, family) in enumerate(minutes_and_families)
     ]

@@ -35,6 +35,8 @@ def timed(stage: str) -> Iterator[None]:
     finally:
         spent = (time.perf_counter_ns() - started) // 1000
         Metrics.counter(stage, MICROSECONDS).inc(spent)
+        with _lock:
+            _live[stage, MICROSECONDS] += spent
 
 
 def snapshot() -> dict[tuple[str, str], int]:

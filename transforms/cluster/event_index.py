@@ -339,9 +339,7 @@ class EventIndex:
         )
         self._moved(ids, home, other.event_id, reason, there)
 
-    def _shift(
-        self, old: Member, home: OpenEvent, other: OpenEvent, ids: Set[str]
-    ) -> None:
+    def _shift(self, old: Member, home: OpenEvent, other: OpenEvent, ids: Set[str]) -> None:
         """Take an original and its copies from one event to another."""
         self._events[home.event_id] = home.without(old, ids)
         self._join(old, other.event_id, False)

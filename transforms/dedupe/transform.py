@@ -36,9 +36,10 @@ class CompareArticles(beam.PTransform):
     ones go first. Unbounded they are taken as they come; the state is a log of the window's
     articles.
 
-    Bounded, with more than one of ``partitions`` reading the texts and searching the window are split:
-    each partition keeps its share of the articles, copies included, and is asked about every
-    article. One key then decides in order; its work per article does not grow with the window.
+    Bounded, with more than one of ``partitions``, reading the texts and searching the window are
+    split: each partition keeps its share of the articles, copies included, and is asked about
+    every article. One key then decides in order; its work per article does not grow with the
+    window.
     """
 
     dim: int  # of the embedding

@@ -106,8 +106,7 @@ def event_time(
         and published.flag in _TRUSTED_FLAGS
         and published.source != "file_mtime"
         and (
-            max_delay is None
-            or (published.precision != "day" and first_seen_at - at <= max_delay)
+            max_delay is None or (published.precision != "day" and first_seen_at - at <= max_delay)
         )
     )
     if trusted and at is not None:

@@ -44,9 +44,7 @@ class NormaliseArticles(beam.PTransform):
 
 
 class _NormaliseDoFn(beam.DoFn):
-    def __init__(
-        self, max_delay: timedelta | None, as_of: datetime | None, shared: Shared
-    ) -> None:
+    def __init__(self, max_delay: timedelta | None, as_of: datetime | None, shared: Shared) -> None:
         self._max_delay = max_delay
         self._as_of = as_of
         self._shared = shared

@@ -110,7 +110,9 @@ class Poller:
                 while waiting:
                     feed, fetched = waiting.popleft()
                     yield from self._news(feed, fetched.result())
-                    waiting.extend((feed, pool.submit(self._fetch, feed)) for feed in islice(rest, 1))
+                    waiting.extend(
+                        (feed, pool.submit(self._fetch, feed)) for feed in islice(rest, 1)
+                    )
         local = [feed for feed in self.feeds if not is_web_url(feed)]
         for feed in self._changed(local):
             yield from self._news(feed, list(self.reader.read(feed)))

@@ -88,6 +88,9 @@ class PollDocuments(beam.PTransform):
         return Read(*(once | "Poll" >> poll))
 
 
+_WATERMARK = ManualWatermarkEstimator.default_provider()
+
+
 class _NeverDone(OffsetRestrictionTracker):
     def is_bounded(self) -> bool:
         return False
@@ -123,7 +126,7 @@ class _PollDoFn(beam.DoFn):
         _: str,
         tracker: Any = beam.DoFn.RestrictionParam(_Rounds()),  # noqa: B008 - how Beam is told
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(  # noqa: B008
-            ManualWatermarkEstimator.default_provider()
+            _WATERMARK
         ),
     ) -> Iterator[Document]:
         if self._settings.hook:

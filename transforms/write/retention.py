@@ -1,12 +1,13 @@
 """Which old partitions may go, so that what stays still makes sense and can be gone on from."""
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -16,12 +17,11 @@ from transforms.write.merging import UnusableError, inspect
 
 _MORE_DAYS = 2  # than the window: what a run that goes on looks at is cut in slices of days
 _COLUMNS = {
-    "articles": ("article_id", "revision", "event_id", "time_known"),
-    "events": ("event_id", "revision", "status"),
-    "event_articles": ("event_id", "article_id", "revision", "left_at", "sequence"),
-    "sightings": ("article_id", "seen_at"),
-}
-Row = dict[str, Any]
+    "articles": ("article_id", "event_id", "revision", "time_known"),
+    "events": ("event_id", "event_id", "revision", "status"),
+    "event_articles": ("article_id", "event_id", "revision", "left_at", "sequence"),
+    "sightings": ("article_id",),
+}  # first the column that names what a newer row is newer of, then the event
 
 
 def window_days(run: Mapping[str, Any]) -> float:
@@ -61,6 +61,8 @@ def retain(
       be taken for the newest;
     - the row of an event that an article that stays is in.
 
+    Holds some 200 bytes for each row of the tables named in ``_COLUMNS``.
+
     Args:
         partitions: names of the files that count, by table and date.
     """
@@ -72,12 +74,21 @@ def retain(
     return _Decision(tables, before).made()
 
 
+class _Row(NamedTuple):
+    date: str  # of its partition
+    name: str  # article_id; of an event event_id
+    event: str
+    revision: int
+    mark: Any  # time_known, status or left_at
+    sequence: int
+
+
 class _Tables:
     """The columns of all tables that the decision is made by."""
 
     def __init__(self, folder: Path, partitions: Mapping[str, Mapping[str, Iterable[str]]]) -> None:
         self.dates = {name: sorted(dates) for name, dates in partitions.items()}
-        self.rows: dict[str, list[Row]] = {table.name: [] for table in TABLES}  # with "date"
+        self.rows: dict[str, list[_Row]] = {table.name: [] for table in TABLES}
         self.unreadable: set[tuple[str, str]] = set()
         self.dims: dict[str, int] = {}
         for table in TABLES:
@@ -92,59 +103,61 @@ class _Tables:
 
     def newest(self) -> str | None:
         rows = self.rows["articles"]
-        known = (row["date"] for row in rows if row["time_known"])
-        return max(known, default=max((row["date"] for row in rows), default=None))
+        known = max((row.date for row in rows if row.mark), default=None)
+        return known or max((row.date for row in rows), default=None)
 
-    def latest(self, table: str, name: str, place: Callable[[Row], Any]) -> dict[str, Row]:
-        """Give the row of greatest place by the id in column ``name``."""
-        found: dict[str, Row] = {}
+    def latest(self, table: str, place: Callable[[_Row], Any]) -> dict[str, _Row]:
+        """Give the row of greatest place by name."""
+        found: dict[str, _Row] = {}
         for row in self.rows[table]:
-            known = found.get(row[name])
+            known = found.get(row.name)
             if known is None or place(row) > place(known):
-                found[row[name]] = row
+                found[row.name] = row
         return found
 
 
-def _rows(path: Path, columns: tuple[str, ...], day: str) -> Iterator[Row]:
+def _rows(path: Path, columns: tuple[str, ...], day: str) -> Iterator[_Row]:
     if not columns:
         return
     try:
         with pq.ParquetFile(path) as file:
-            rows = file.read(columns=list(columns), use_threads=False).to_pylist()
+            rows = file.read(columns=list(dict.fromkeys(columns)), use_threads=False)
+        values = [rows.column(name).to_pylist() for name in columns]
+        values += [[default] * len(rows) for default in ("", "", 0, None, 0)[len(columns) :]]
     except Exception as error:  # pyarrow meets damage with whatever it runs into
         raise UnusableError(str(error)) from error
-    for row in rows:
-        yield row | {"date": day}
+    for name, event, revision, mark, sequence in zip(*values):
+        yield _Row(day, sys.intern(name), sys.intern(event), revision, mark, sequence)
 
 
-def _revision(row: Row) -> Any:
-    return row["revision"]
+def _revision(row: _Row) -> Any:
+    return row.revision
 
 
-def _membership(row: Row) -> tuple[Any, ...]:
-    return row["article_id"], row["revision"], row["event_id"], row["sequence"]
+def _membership(row: _Row) -> tuple[Any, ...]:
+    return row.name, row.revision, row.event, row.sequence
 
 
 class _Decision:
     def __init__(self, tables: _Tables, before: str) -> None:
         self._tables, self._before = tables, before
-        self._events = tables.latest("events", "event_id", _revision)
-        self._articles = tables.latest("articles", "article_id", _revision)
-        self._left = {_membership(row) for row in tables.rows["event_articles"] if row["left_at"]}
-        self._places = tables.latest("event_articles", "article_id", self._place)
+        self._left = {_membership(row) for row in tables.rows["event_articles"] if row.mark}
+        self._events = tables.latest("events", _revision)
+        self._articles = tables.latest("articles", _revision)
+        self._places = tables.latest("event_articles", self._place)
         self._kept: dict[str, set[tuple[str, str]]] = defaultdict(set)  # by reason
 
-    def _place(self, row: Row) -> Any:
+    def _place(self, row: _Row) -> Any:
         # One decision can put an article into an event and take it out again.
-        return row["sequence"], _membership(row) not in self._left, row["revision"]
+        return row.sequence, _membership(row) not in self._left, row.revision
 
     def made(self) -> Retention:
         self._keep("unreadable", self._tables.unreadable)
         self._keep("open", self._of_open_events())
-        self._keep_newest("articles", "article_id", self._articles)
-        self._keep_newest("event_articles", "article_id", self._places)
+        self._keep_newest("articles", self._articles)
+        self._keep_newest("event_articles", self._places)
         self._keep("referred", self._events_of_articles_that_stay())
-        self._keep_newest("events", "event_id", self._events)
+        self._keep_newest("events", self._events)
         names = [table.name for table in TABLES]
         return Retention(
             removable={
@@ -167,42 +180,39 @@ class _Decision:
     def _stays(self, table: str, day: str) -> bool:
         return day >= self._before or any((table, day) in kept for kept in self._kept.values())
 
-    def _event_of(self, article_id: str) -> str | None:
-        """Name the event an article is in now."""
+    def _event_of(self, article_id: str) -> str:
+        """Name the event an article is in now; "" when no row says."""
         place = self._places.get(article_id)
-        if place is not None and place["left_at"] is None:
-            return str(place["event_id"])
-        article = self._articles.get(article_id)
-        return str(article["event_id"]) if article else None
+        if place is not None and place.mark is None:
+            return place.event
+        return self._articles[article_id].event if article_id in self._articles else ""
 
     def _of_open_events(self) -> set[tuple[str, str]]:
         rows = self._tables.rows
         ids = self._articles.keys() | self._places.keys()
         event_of = {article_id: self._event_of(article_id) for article_id in ids}
-        is_open = {name for name, row in self._events.items() if row["status"] == "active"}
-        is_open |= {name for name in event_of.values() if name} - self._events.keys()  # row lost
+        is_open = {name for name, row in self._events.items() if row.mark == "active"}
+        is_open |= set(event_of.values()) - self._events.keys() - {""}  # their rows were lost
         of_open = {article_id for article_id, event in event_of.items() if event in is_open}
-        return {
-            (table, row["date"])
-            for table in ("events", "event_articles", "articles", "sightings")
-            for row in rows[table]
-            if (table != "articles" and row.get("event_id") in is_open)
-            or row.get("article_id") in of_open
-        }
+        found = {("events", row.date) for row in rows["events"] if row.name in is_open}
+        for table in ("articles", "event_articles", "sightings"):
+            for row in rows[table]:
+                joined = table == "event_articles" and row.event in is_open
+                if joined or row.name in of_open:
+                    found.add((table, row.date))
+        return found
 
     def _events_of_articles_that_stay(self) -> set[tuple[str, str]]:
         needed = {
-            self._event_of(row["article_id"])
+            self._event_of(row.name)
             for row in self._tables.rows["articles"]
-            if self._stays("articles", row["date"])
+            if self._stays("articles", row.date)
         }
-        return {("events", row["date"]) for name, row in self._events.items() if name in needed}
+        return {("events", row.date) for name, row in self._events.items() if name in needed}
 
-    def _keep_newest(self, table: str, name: str, latest: dict[str, Row]) -> None:
+    def _keep_newest(self, table: str, latest: dict[str, _Row]) -> None:
         """Keep partitions that hold the newest of several rows, as long as another one stays."""
         more = True
         while more:
-            staying = {
-                row[name] for row in self._tables.rows[table] if self._stays(table, row["date"])
-            }
-            more = self._keep("referred", {(table, latest[one]["date"]) for one in staying})
+            staying = {row.name for row in self._tables.rows[table] if self._stays(table, row.date)}
+            more = self._keep("referred", {(table, latest[name].date) for name in staying})

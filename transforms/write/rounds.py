@@ -206,7 +206,7 @@ class Rounds:
         self._sign()
 
     def commit(self) -> Round:
-        """Publish what was collected since the last commit, in one step; nothing when there is none.
+        """Publish what was collected since the last commit, in one step.
 
         Raises:
             OutputError: it cannot be written; what was committed before is untouched.

@@ -65,7 +65,9 @@ def event_article_row(assignment: Assignment) -> Row:
             "joined_at": article.event_time,
             "left_at": None,
             "role": "member" if opened_another else assignment.role,
-            "sequence": assignment.earlier[-1].sequence if assignment.earlier else assignment.sequence,
+            "sequence": assignment.earlier[-1].sequence
+            if assignment.earlier
+            else assignment.sequence,
         },
     )
 
