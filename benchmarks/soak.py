@@ -181,8 +181,8 @@ def _judge(samples: list[Sample], code: int, feeds: Feeds, output: Path) -> dict
     quarters = [[s for s in samples if n / 4 <= s.minutes / end <= (n + 1) / 4] for n in range(4)]
     memory = [round(statistics.median(s.megabytes for s in quarter), 1) for quarter in quarters]
     pace = [round(statistics.median(s.round_seconds for s in quarter), 3) for quarter in quarters]
-    rows = duckdb.sql(f"SELECT url, count(*) FROM '{output}/articles/*/*.parquet' GROUP BY url")
-    written = dict(rows.fetchall())
+    articles = duckdb.read_parquet(f"{output}/articles/*/*.parquet")
+    written = dict(articles.aggregate("url, count(*)").fetchall())
     counts = json.loads((output / "run.json").read_text())["counts"]
     parts = ("articles", "repeats", "rejected", "rejected_again")
     wrong = []

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, FAILED, USAGE, fail, say
@@ -17,7 +18,7 @@ _MOST_SAID = 20  # files passed over, named one by one
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit code: 0 done, 1 failed, 2 wrong usage."""
-    from transforms.write.output import OutputError
+    from transforms.write.output import OutputError, output_error
 
     try:
         _run(_parse(argv))
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(str(error), USAGE)
     except OutputError as error:
         return fail(str(error), FAILED)
+    except OSError as error:
+        return fail(str(output_error(Path(error.filename or "the output"), error)), FAILED)
     return DONE
 
 

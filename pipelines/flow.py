@@ -69,7 +69,7 @@ class Detected(NamedTuple):
 def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> Read:
     """Read every source to its end."""
     files, feeds = ([portable(source) for source in part] for part in sources)
-    return (
+    read: Read = (
         pipeline
         | "Sources" >> beam.Create([*files, *feeds]).with_output_types(str)
         | "Read"
@@ -79,6 +79,7 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
             feeds=frozenset(feeds),
         )
     )
+    return read
 
 
 def compare(

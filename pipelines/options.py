@@ -118,8 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE|URL",
-        help="feeds to fetch, once or again and again; repeatable: a list file (one per line), an OPML file, one URL "
-        "or one local feed file",
+        help="feeds to fetch, once or again and again; repeatable: a list file (one per line), an "
+        "OPML file, one URL or one local feed file",
     )
     add("--output", required=True, metavar="DIR", help="folder for the tables and run.json")
     add(

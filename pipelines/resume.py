@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from schemas import (
@@ -119,10 +120,10 @@ class OutputSeeds:
 
     def letters(self, today: datetime) -> set[str]:
         """Name the dead letters of a day, see ``letter_name``."""
-        columns = ["stage", "key", "reason", "payload_sha256", "first_failed_at"]
+        columns = ("stage", "key", "reason", "payload_sha256", "first_failed_at")
         day = f"date={utc_date(today)}/"
         return {
-            letter_name(*(row[name] for name in columns[:4]), row["first_failed_at"])
+            letter_name(*(row[name] for name in columns))
             for row in _rows(self, "dead_letters", columns, part=day)
         }
 
@@ -294,7 +295,7 @@ def _moves(places: dict[tuple[str, int], list[Row]]) -> list[Move]:
     moved: dict[tuple[Any, ...], set[str]] = defaultdict(set)
     for (article, _), rows in places.items():
         history = _history(rows)
-        for left, following in zip(history, history[1:]):
+        for left, following in pairwise(history):
             name = (left["sequence"], left["event_id"], following["event_id"], left["evidence"],
                     left["left_at"])  # fmt: skip
             moved[name].add(article)
@@ -321,12 +322,12 @@ def _decision(row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, R
 
 
 def _compared(row: Row) -> ComparedArticle:
-    values = {field.name: row.get(field.name) for field in fields(Article)}
-    article = Article(
-        **{name: "" if value is None and name != "published_at" else value
-           for name, value in values.items()}
-        | {"key": row["url"], "quoted": "", "authors": tuple(row["authors"])}
-    )  # fmt: skip
+    values: Row = {}
+    for field in fields(Article):
+        value = row.get(field.name)
+        values[field.name] = "" if value is None and field.name != "published_at" else value
+    values |= {"key": row["url"], "quoted": "", "authors": tuple(row["authors"])}
+    article = Article(**values)
     verdict = DuplicateVerdict(
         row["dup_kind"], row["dup_of"] or "", row["dup_score"] or 0.0, row["dup_evidence"] or ""
     )
@@ -336,7 +337,7 @@ def _compared(row: Row) -> ComparedArticle:
 
 
 def _event(row: Row) -> Event:
-    values = {field.name: row.get(field.name) for field in fields(Event)}
+    values: Row = {field.name: row.get(field.name) for field in fields(Event)}
     for name, record in _STRUCTS.items():
         values[name] = tuple(record(**item) for item in row[name])
     for name in ("merged_into", "summary"):

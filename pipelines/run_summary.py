@@ -12,9 +12,9 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         counters: by (stage, name).
 
     Returns:
-        read, articles, repeats, rejected, rejected_again (items, which add up), events (without those merged into
-        others), rejected_by_reason, and every counter by stage. ``read`` is counted where items
-        come in, the others where they leave.
+        read, articles, repeats, rejected, rejected_again (items, which add up), events (without
+        those merged into others), rejected_by_reason, and every counter by stage. ``read`` is
+        counted where items come in, the others where they leave.
     """
     stages: dict[str, dict[str, int]] = {}
     for (stage, name), value in sorted(counters.items()):

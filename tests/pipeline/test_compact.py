@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -159,19 +161,21 @@ def test_folder_that_cannot_be_written_is_one_line(compact, output):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_folder_of_somebody_else_is_one_line(output):
-    for path in (output, *output.parents[:2]):
-        path.chmod(0o755)
+@pytest.mark.parametrize("seen", [True, False], ids=["readable", "unreadable"])
+def test_folder_of_somebody_else_is_one_line(seen, output):
     program = (
         "import os, sys; from pipelines.compact import main; import transforms.write.compaction; "
         "os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--output", output],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755 if seen else 0o700)
+        shutil.copytree(output, Path(folder) / "out")
+        done = subprocess.run(
+            [sys.executable, "-c", program, "--output", f"{folder}/out"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(
         r"newsevents: cannot write .*: Permission denied: choose a folder you may write to\n",

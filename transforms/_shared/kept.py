@@ -1,4 +1,4 @@
-"""What a stage keeps for each key: a log in Beam's state, and what it adds up to in this process."""
+"""What a stage keeps for each key: a log in Beam's state, and what that adds up to here."""
 
 import pickle
 import secrets

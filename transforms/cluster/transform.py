@@ -1,4 +1,4 @@
-"""Beam shell of cluster: one event index per partition, fed in decision order or as articles come."""
+"""Beam shell of cluster: one event index per partition, fed in order or as articles come."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
