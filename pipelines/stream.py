@@ -20,6 +20,7 @@ from transforms._shared.counts import reset, snapshot
 if TYPE_CHECKING:
     from pipelines.flow import Sources
     from pipelines.live.status import Observer
+    from pipelines.resume import OutputSeeds
     from transforms.embed.model import ModelFiles
     from transforms.read.poller import Poller
     from transforms.write.rounds import Rounds
@@ -96,12 +97,12 @@ _sessions: dict[str, "Session"] = {}
 class Session:
     """What goes on beside the pipeline of one run: commits, counts, and who is told of them."""
 
-    rounds: "Rounds"
     clock: SteadyClock
     base: dict[tuple[str, str], int]  # counters of earlier runs
-    observers: list["Observer"] = field(default_factory=list)
-    on_first_commit: Any = None
+    observers: list["Observer"]
+    seeds: "OutputSeeds | None"
     started: float = field(default_factory=time.monotonic)
+    rounds: "Rounds" = field(init=False)  # asks for the counts, so it comes last
 
     def counters(self) -> dict[tuple[str, str], int]:
         """Give the counters of the whole output, by (stage, name)."""
@@ -113,9 +114,8 @@ class Session:
         """Commit what was collected, and tell of it."""
         self.clock.check()
         ended = self.rounds.commit()
-        if ended.rows and self.on_first_commit is not None:
-            self.on_first_commit()
-            self.on_first_commit = None
+        if ended.rows and self.seeds is not None:
+            self.seeds.forget()
         for observer in self.observers:
             observer.round_ended(ended, self.counters(), poller.health(), self.clock.now())
 
@@ -143,7 +143,7 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
                 show = _run(settings, sources, model, folder, observers)
             return show()
     except ClockError as error:
-        return fail(str(error), FAILED)
+        return fail(str(error).split(" [while running")[0], FAILED)  # Beam adds where it was
 
 
 def _run(
@@ -165,15 +165,14 @@ def _run(
     reset()
     clock = SteadyClock()
     earlier, seeds = _take_up(settings, model, folder, clock.now())
-    session = Session.__new__(Session)  # its rounds ask it for counts
-    rounds = Rounds(
+    session = Session(clock, _counters(earlier), observers, seeds)
+    rounds = session.rounds = Rounds(
         settings.output,
         model.dim,
         earlier.get("rounds", 0),
         lambda: _summary(settings, model, earlier, session),
         seeds.letters(clock.now()) if seeds else None,
     )
-    session.__init__(rounds, clock, _counters(earlier), observers)  # type: ignore[misc]
     name = str(folder)
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     poll = PollDocuments(
@@ -189,8 +188,6 @@ def _run(
         from pipelines.detect_events import show_steps
 
         return partial(show_steps, pipeline)
-    if seeds is not None:
-        session.on_first_commit = seeds.forget
     _say_start(settings, sources, model)
     register(rounds, name)
     _sessions[name] = session

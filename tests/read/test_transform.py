@@ -1,5 +1,7 @@
 import os
 from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timezone
 
 import apache_beam as beam
 import pytest
@@ -14,9 +16,11 @@ from transforms._shared.rejects import RejectError
 from transforms.embed.model import resolve_model
 from transforms.read.fetch import Fetched
 from transforms.read.files import portable
-from transforms.read.transform import ReadDocuments
+from transforms.read.stopping import STOP
+from transforms.read.transform import PollDocuments, ReadDocuments
 
 RSS = b"<rss><channel><title>Harbour news</title></channel></rss>"
+NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 WARC = (
     b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 0\r\n\r\n\r\n\r\n"
     b"WARC/1.0\r\nWARC-Type: resource\r\nWARC-Target-URI: http://a.example/\r\n"
@@ -148,3 +152,52 @@ def test_the_flow_carries_names_that_are_not_utf8():
 def test_wrong_input_fails_before_the_run():
     with pytest.raises(beam.typehints.TypeCheckError):
         test_pipeline.TestPipeline(runner="FnApiRunner") | beam.Create([1, 2]) | ReadDocuments()
+
+
+@dataclass
+class _Rounds:
+    """Three documents in three rounds, the second of two parts."""
+
+    unsettled: bool = False
+    number: int = 0
+
+    def round(self):
+        self.number += 1
+        for part in range(3 if self.number == 2 else 0):
+            yield Document(f"{self.number}.{part}", "", "text", "txt", b"Words.", "", NOON)
+
+    def health(self):
+        return []
+
+
+class _Hook:
+    def ended(self, poller):
+        with open(os.environ["HOOK_LOG"], "a", encoding="utf-8") as log:
+            log.write(f"{poller.number} ")
+
+
+def _key(document: Document) -> str:
+    return document.key
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_polling_gives_round_after_round_and_tells_when_each_is_through(
+    wait, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOOK_LOG", str(tmp_path / "log"))
+    STOP.clear()
+    poll = PollDocuments(
+        _Rounds, poll_seconds=0.01, rounds=4, wait=wait, hook=_Hook(), most_documents=2
+    )
+    with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
+        keys = (pipeline | poll).documents | beam.Map(_key)
+        assert_that(keys, equal_to(["2.0", "2.1", "2.2"]))
+    assert (tmp_path / "log").read_text().split() == ["0", "1", "2", "2", "3", "4"]
+
+
+def test_polling_ends_when_asked_to(tmp_path):
+    STOP.set()
+    with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
+        read = pipeline | PollDocuments(_Rounds, poll_seconds=3600.0)
+        assert_that(read.documents, equal_to([]))
+    STOP.clear()

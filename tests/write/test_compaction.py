@@ -629,6 +629,7 @@ def compact(die_at=None):
             return call(*arguments, **named)
         return made
     compaction.exchange = counted(compaction.exchange if how == "exchange" else lambda *_: False)
+    os.fsync = lambda descriptor: None  # the machine itself stays up
     for name in STEPS:
         setattr(os, name, counted(getattr(os, name)))
     with compacting(output) as work:
@@ -685,7 +686,7 @@ begun = time.monotonic()
 assert ended(forked())
 span = time.monotonic() - begun
 again()
-for number in range(4):
+for number in range(2):
     child = forked()
     time.sleep(random.Random(number).uniform(0, span))
     os.kill(child, signal.SIGKILL)

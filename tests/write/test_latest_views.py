@@ -5,7 +5,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.tables import EVENT_ARTICLES, TABLES
+from schemas.tables import EVENT_ARTICLES
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rows import ROW_SOURCES
 
@@ -23,7 +23,6 @@ NEW_COLUMNS = (
     "channels",
 )
 LEFT = datetime(2024, 5, 2, tzinfo=timezone.utc)
-KEYS = {table.name: table.key for table in TABLES}
 
 
 @pytest.fixture
@@ -138,16 +137,21 @@ MOVES = {
     "never": ([place("A", 1)], "A"),
     "once": ([place("A", 1), place("A", 5, left=True), place("B", 5)], "B"),
     "back": (
-        [place("A", 1), place("A", 5, left=True), place("B", 5), place("B", 9, left=True)]
-        + [place("A", 9)],
+        [
+            place("A", 1),
+            *(place("A", 5, left=True), place("B", 5)),
+            *(place("B", 9, left=True), place("A", 9)),
+        ],
         "A",
     ),
     "at once": ([place("Y", 3), place("Y", 3, left=True), place("O", 3)], "O"),
     "at once, other names": ([place("O", 3), place("O", 3, left=True), place("Y", 3)], "Y"),
     "with its revision": (
-        [place("A", 1), place("A", 4, revision=2)]
-        + [place("A", 7, left=True, revision=n) for n in (1, 2)]
-        + [place("B", 7, revision=n) for n in (1, 2)],
+        [
+            *(place("A", 1), place("A", 4, revision=2)),
+            *(place("A", 7, left=True, revision=n) for n in (1, 2)),
+            *(place("B", 7, revision=n) for n in (1, 2)),
+        ],
         "B",
     ),
     "before its revision": (

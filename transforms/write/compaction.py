@@ -85,7 +85,8 @@ def list_partitions(folder: Path, run: dict[str, Any]) -> Partitions:
     found: Partitions = {table.name: {} for table in TABLES}
     for path in committed_files(folder, run):
         table, partition, name = path.split("/")
-        if name != EMPTY_FILE and stat.S_ISREG(os.lstat(folder / path).st_mode):
+        plain = (folder / path).is_file() and not (folder / path).is_symlink()
+        if plain and name != EMPTY_FILE:
             found[table].setdefault(partition.removeprefix("date="), []).append(name)
     return found
 

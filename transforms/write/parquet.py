@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,7 @@ def part_name(table: Table, number: int, ids: list[RowId]) -> str:
     return digest.hexdigest()[:32]
 
 
+@lru_cache(maxsize=16)
 def file_schema(table: Table, dim: int) -> pa.Schema:
     """Give the schema of a table's files, with what they say of themselves."""
     metadata = {"table": table.name, "schema_version": SCHEMA_VERSION}

@@ -32,12 +32,13 @@ def main() -> int:
     parser.add_argument("--stories", type=Path, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--most", type=int, help="stories taken of the file")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     preload()
     chooser = random.Random(options.seed)
     start = datetime.now(timezone.utc) - timedelta(days=3)
-    stories = script(options.stories)
+    stories = script(options.stories)[: options.most]
     feed = ScriptedFeed(stories, start)
     died: Counter[str] = Counter()
     differences: list[str] = []
