@@ -481,6 +481,16 @@ def test_file_that_is_changed_meanwhile_is_left(rounds, articles, compact, outpu
     assert ids(output) == ["a", "b"]
 
 
+def test_day_that_is_too_large_to_merge_is_left(rounds, articles, compact, output, monkeypatch):
+    def too_large(*_):
+        raise pa.ArrowCapacityError("array cannot contain\nmore than 2147483646 bytes")
+
+    rounds("articles", articles("a"), articles("b"))
+    monkeypatch.setattr(module, "merge", too_large)
+    assert compact() == {DAY: "cannot be merged: array cannot contain more than 2147483646 bytes"}
+    assert ids(output) == ["a", "b"]
+
+
 def test_only_one_compaction_at_a_time(rounds, articles, output):
     rounds("articles", articles("a"), articles("b"))
     with compacting(output) as work:

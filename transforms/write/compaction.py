@@ -207,12 +207,16 @@ class Compaction:
         sources = [source for source, _ in read]
         if not self._worth_it(sources):
             return None
-        merged = merge(table, [source.unit for source in sources], [rows for _, rows in read])
-        del read
         staged = self.work / table.name / f"date={date}"
         staged.mkdir(parents=True)
-        parts = write_parts(merged, staged, self.max_rows, {s.path.name for s in sources})
-        why = self._publish(partition, staged, sources, parts)
+        try:
+            merged = merge(table, [source.unit for source in sources], [rows for _, rows in read])
+            del read
+            parts = write_parts(merged, staged, self.max_rows, {s.path.name for s in sources})
+        except pa.ArrowException as error:
+            why = f"cannot be merged: {' '.join(str(error).split())[:200]}"
+        else:
+            why = self._publish(partition, staged, sources, parts)
         _discard(staged)
         if why:
             self._pass_over(partition, why)
