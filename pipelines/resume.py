@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from schemas import (
@@ -29,6 +30,7 @@ from schemas.tables import TABLES
 from transforms._shared.shards import SHARDS_PER_WINDOW
 from transforms.write.manifest import read_run
 from transforms.write.output import local_folder
+from transforms.write.parquet import EMPTY_FILE
 from transforms.write.rounds import committed_files, letter_name
 from transforms.write.rows import utc_date
 
@@ -147,7 +149,8 @@ def _scan(seeds: OutputSeeds) -> _Scan:
     for table in TABLES:
         for path in sorted((folder / table.name).rglob("*")):
             name = path.relative_to(folder).as_posix()
-            if path.is_dir() or path.name.startswith(".") or path.name == "part-empty.parquet":
+            hidden = any(part.startswith(".") for part in Path(name).parts)
+            if path.is_dir() or hidden or path.name == EMPTY_FILE:
                 continue
             if name not in counted:
                 unusable.append(Unusable(name, "not a file of a finished round"))

@@ -187,7 +187,7 @@ def test_polling_gives_round_after_round_and_tells_when_each_is_through(
     monkeypatch.setenv("HOOK_LOG", str(tmp_path / "log"))
     STOP.clear()
     poll = PollDocuments(
-        _Rounds, poll_seconds=0.01, rounds=4, wait=wait, hook=_Hook(), most_documents=2
+        _Rounds, poll_seconds=0.01, rounds=4, wait=wait, hook=_Hook(), most_entries=2
     )
     with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
         keys = (pipeline | poll).documents | beam.Map(_key)

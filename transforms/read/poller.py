@@ -91,10 +91,12 @@ class Poller:
         """Give what all sources hold that is new, feed by feed and then file by file."""
         self.unsettled = False
         yield from self._read_feeds()
-        for path in self._changed(watch(self.patterns)):
+        found = watch(self.patterns)
+        for path in self._changed(found):
             if self.stopping():
                 return
             yield from self.reader.read(path)
+        self._forget(found)
 
     def health(self) -> list[FeedHealth]:
         """Say how each feed is doing that was read so far."""
@@ -162,6 +164,11 @@ class Poller:
                 continue
             self._files[path] = mark
             yield path
+
+    def _forget(self, found: Sequence[str]) -> None:
+        """Keep no mark of files that are gone."""
+        there = {*found, *self.feeds}
+        self._files = {path: mark for path, mark in self._files.items() if path in there}
 
     def _is_outside(self, path: str) -> bool:
         inside = os.path.realpath(path)

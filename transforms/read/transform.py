@@ -25,6 +25,8 @@ _MIB = 1024 * 1024
 _END = 2**62
 _LATENESS_SECONDS = 48 * 3600  # how far behind the watermark lies; decides nothing
 _UNSETTLED_SECONDS = 2.5
+_SINGLE = ("text", "html", "json", "email")  # kinds of documents that are one entry
+_ENTRIES_OF_A_FEED = 40
 
 
 class Read(NamedTuple):
@@ -68,7 +70,7 @@ class PollDocuments(beam.PTransform):
     """Look at sources again and again, and give the documents that are new, round by round.
 
     One source element does all of it, so that an in-process engine makes one bundle of a round,
-    or several of a long one: ``most_documents`` and ``most_bytes`` bound a bundle. Such an engine
+    or several of a long one: ``most_entries`` and ``most_bytes`` bound a bundle. Such an engine
     cannot wait by itself, so the source waits (``wait``) between two rounds; another one is asked
     to come back later. Ends when ``STOP`` is set, or after ``rounds``. What it was looking at
     when a worker is lost is looked at again. Rejected is what ``ReadDocuments`` rejects.
@@ -79,7 +81,7 @@ class PollDocuments(beam.PTransform):
     rounds: int | None = None
     wait: bool = True
     hook: RoundHook | None = None
-    most_documents: int = 2000
+    most_entries: int = 2000  # a feed counts as forty
     most_bytes: int = 32 * _MIB
 
     def expand(self, pipeline: beam.Pipeline) -> Read:
@@ -155,9 +157,9 @@ class _PollDoFn(beam.DoFn):
         for item in self._items:
             yield from _counted(item)
             if isinstance(item, Document):
-                taken += 1
+                taken += 1 if item.kind in _SINGLE else _ENTRIES_OF_A_FEED
                 size += len(item.content)
-            if taken >= self._settings.most_documents or size >= self._settings.most_bytes:
+            if taken >= self._settings.most_entries or size >= self._settings.most_bytes:
                 return
         self._items = None
         self._done += 1
