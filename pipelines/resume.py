@@ -41,6 +41,7 @@ _PLACES = (
     "event_id", "article_id", "revision", "left_at", "role", "score", "evidence", "contested",
     "second_event_id", "votes", "sequence",
 )  # fmt: skip
+_ON_JOINING = ("role", "contested", "second_event_id", "votes", "score")
 _VECTOR = "embedding"
 _STRUCTS = {"keywords": Keyword, "entities": EntityCount, "languages": LanguageCount,
             "breaking_reasons": BreakingReason}  # fmt: skip
@@ -75,6 +76,7 @@ class OutputSeeds:
 
         Without it each part is read when it is first asked for. Hold ``files_lock`` meanwhile.
         """
+        _sightings(self)
         return len(_articles(self)), len(_open_events(self))
 
     def forget(self) -> None:
@@ -210,16 +212,24 @@ def _places(seeds: OutputSeeds) -> dict[tuple[str, int], list[Row]]:
 
 
 def _history(rows: Iterable[Row]) -> list[Row]:
-    """Put the rows of one article revision in order: the events it left, then where it is."""
+    """Put the rows of one article revision in order: the events it left, then where it is.
+
+    One decision may put an article into an event and merge that away: then it has two rows of
+    one ``sequence`` that do not say when it left, and the event that it left came first.
+    """
     unique = {(r["event_id"], r["sequence"], r["left_at"] is None): r for r in rows}.values()
     left = sorted((r for r in unique if r["left_at"]), key=lambda r: int(r["sequence"]))
-    here = sorted((r for r in unique if not r["left_at"]), key=lambda r: int(r["sequence"]))
+    gone = {(r["event_id"], r["sequence"]) for r in left}
+
+    def order(row: Row) -> tuple[int, bool]:
+        return int(row["sequence"]), (row["event_id"], row["sequence"]) not in gone
+
+    here = sorted((r for r in unique if not r["left_at"]), key=order)
     if not left or not here:
         return [*left, *here[-1:]]
-    first = here[0] if here[0]["sequence"] < left[0]["sequence"] else left[0]
-    return [left[0] | {name: first[name] for name in ("role", "contested", "second_event_id",
-                                                      "votes", "score")},
-            *left[1:], here[-1]]  # fmt: skip
+    first = here[0] if order(here[0]) < (int(left[0]["sequence"]), True) else left[0]
+    joined = {name: first[name] for name in _ON_JOINING}
+    return [left[0] | joined, *left[1:], here[-1]]
 
 
 @lru_cache(maxsize=1)

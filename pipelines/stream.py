@@ -164,14 +164,14 @@ def _run(
 
     reset()
     clock = SteadyClock()
-    earlier, seeds = _take_up(settings, model, folder, clock.now())
+    earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
     session = Session(clock, _counters(earlier), observers, seeds)
     rounds = session.rounds = Rounds(
         settings.output,
         model.dim,
         earlier.get("rounds", 0),
         lambda: _summary(settings, model, earlier, session),
-        seeds.letters(clock.now()) if seeds else None,
+        letters,
     )
     name = str(folder)
     pipeline = new_pipeline(settings.runner, settings.beam_args)
@@ -236,8 +236,12 @@ class MakePoller:
 
 def _take_up(
     settings: Settings, model: "ModelFiles", folder: Path, now: datetime
-) -> tuple[dict[str, Any], Any]:
-    """Look at what is in the output, and load what is needed to go on from it."""
+) -> "tuple[dict[str, Any], OutputSeeds | None, set[str]]":
+    """Look at what is in the output, and load what is needed to go on from it.
+
+    Returns:
+        Its run.json, what was decided, and the dead letters of today; nothing of a new one.
+    """
     from pipelines.resume import OutputSeeds
     from schemas import SCHEMA_VERSION
     from transforms.write.manifest import clear_output, read_run, refuse_foreign
@@ -245,12 +249,12 @@ def _take_up(
     from transforms.write.rounds import files_lock, remove_uncommitted
 
     if settings.dry_run:
-        return {}, None
+        return {}, None, set()
     run = read_run(settings.output)
     if run is None or settings.overwrite:
         refuse_foreign(settings.output)
         clear_output(settings.output)
-        return {}, None
+        return {}, None, set()
     if not settings.resume:
         raise OutputError(
             f"{settings.output} holds the output of an earlier run: add --resume to go on from "
@@ -273,6 +277,7 @@ def _take_up(
         removed = remove_uncommitted(folder, run)
         seeds = OutputSeeds(settings.output, settings.window_days, run.get("rounds", 0))
         articles, events = seeds.load()
+        letters = seeds.letters(now)
     if removed:
         say(f"removed {removed} files of a round that was not finished")
     _say_unusable(seeds.unusable())
@@ -283,7 +288,7 @@ def _take_up(
             "this machine has not reached: set it right, or choose another folder"
         )
     say(f"going on from {settings.output}: {articles:,} articles, {events:,} open events")
-    return run, seeds
+    return run, seeds, letters
 
 
 def _say_unusable(unusable: list[Any]) -> None:

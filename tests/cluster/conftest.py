@@ -44,6 +44,11 @@ def make_model():
 
 
 @pytest.fixture
+def by_mean(make_model):
+    return make_model("dense_mean")
+
+
+@pytest.fixture
 def new_index(by_cosine):
     def make(model=by_cosine, days=7, **settings):
         return EventIndex(

@@ -372,11 +372,6 @@ def two_that_drift_apart(index, compared):
     return told("near", 75, {"other": 0.99, "turned": 0.83})
 
 
-@pytest.fixture
-def by_mean(make_model):
-    return make_model("dense_mean")
-
-
 def test_an_article_leaves_an_event_that_has_moved_away_for_one_that_is_near(
     new_index, compared, by_mean
 ):

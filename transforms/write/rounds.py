@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -158,12 +158,12 @@ class Rounds:
         dim: int,
         number: int,
         run: Callable[[], dict[str, Any]],
-        letters: set[str] | None = None,
+        letters: Iterable[str] = (),
     ) -> None:
         self.number = number
         self._folder = local_folder(output)
         self._run = run
-        self._letters = letters or set()
+        self._letters = set(letters)
         self._tables = {
             name: ParquetFolder(self._folder, source.table, dim)
             for name, source in ROW_SOURCES.items()
@@ -221,9 +221,8 @@ class Rounds:
             for name, rows in self._rows.items()
             for path, data in self._tables[name].files(rows, f"{number:09d}-")
         }
-        staged = self._stage(files)
-        with files_lock(self._folder):
-            for temporary, path in staged:
+        with files_lock(self._folder):  # a compaction could leave a temporary file behind
+            for temporary, path in self._stage(files):
                 try:
                     os.replace(temporary, path)
                 except OSError as error:
