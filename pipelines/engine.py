@@ -108,20 +108,25 @@ class Collected:
         handle, self._path = tempfile.mkstemp(prefix="newsevents-", suffix=".pickle")
         os.close(handle)
         weakref.finalize(self, _remove, self._path)
+        # As bytes: the engine measures what it caches object by object, however deep they are.
+        packed = values | f"{label}Pack" >> beam.Map(_pack).with_output_types(bytes)
         _ = (
             values.pipeline
             | f"{label}Once" >> beam.Impulse()
-            | f"{label}Store" >> beam.Map(_store, beam.pvalue.AsIter(values), self._path)
+            | f"{label}Store" >> beam.Map(_store, beam.pvalue.AsIter(packed), self._path)
         )
 
     def read(self) -> list[Any]:
         """Return the values in no particular order."""
         with open(self._path, "rb") as file:
-            values: list[Any] = pickle.load(file)
-        return values
+            return [pickle.loads(packed) for packed in pickle.load(file)]
 
 
-def _store(_: bytes, values: Iterable[Any], path: str) -> None:
+def _pack(value: Any) -> bytes:
+    return pickle.dumps(value, protocol=5)
+
+
+def _store(_: bytes, values: Iterable[bytes], path: str) -> None:
     with open(path, "wb") as file:
         pickle.dump(list(values), file, protocol=5)
 

@@ -145,7 +145,7 @@ def evaluate_stream(path: str, settings: Settings, delay: Delay | None = None) -
         detected = build(read_once(pipeline, Sources((path,), ()), settings), settings, model)
     else:
         STOP.clear()
-        make = MakeLabelledRounds(path, delay.most, delay.seed)
+        make = MakeLabelledRounds(path, delay.most, delay.seed, settings.as_of)
         poll = PollDocuments(make, poll_seconds=0.0, rounds=len(make().slices))
         read = pipeline | "Read" >> poll
         detected = build(read, settings, model, bounded=False, stored=True)

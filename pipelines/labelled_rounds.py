@@ -1,19 +1,23 @@
 """A labelled stream as it would have come: round by round, in order of time or shaken up."""
 
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from pipelines.labelled import read_lines
-from schemas import Document
-from transforms.read.files import file_uri
+from schemas import Document, Repeat
+from transforms._shared.rejects import RejectError
+from transforms.extract.extraction import extract_article
+from transforms.identify.seen import SeenIndex
+from transforms.normalise.article import normalise_article
+from transforms.normalise.language import LanguageDetector
+from transforms.parse.document import parse_document
+from transforms.read.files import file_uri, modified
 from transforms.read.poller import FeedHealth
 
 ROUND = timedelta(hours=1)  # of the stream's own time
-_UNDATED = datetime(1, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -22,25 +26,29 @@ class MakeLabelledRounds:
 
     Args:
         path: JSON Lines.
-        shuffle: each dated item comes up to this much later than it was published.
+        shuffle: each dated item comes up to this much later than it was published; items
+            without a date come first.
+        as_of: time of the run.
     """
 
     path: str
     shuffle: timedelta
     seed: int
+    as_of: datetime
 
     def __call__(self) -> "LabelledRounds":
-        chooser = random.Random(self.seed)
-        uri = file_uri(self.path)
+        chooser, languages = random.Random(self.seed), LanguageDetector()
+        received_at, uri = modified(self.path), file_uri(self.path)
         slices: dict[int, list[Document]] = {}
         for number, line in read_lines(self.path):
-            at = _published(line)
-            come = at if at == _UNDATED else at + chooser.random() * self.shuffle
             document = Document(
                 key=f"{uri}#L{number}", url=uri, kind="json", input_kind="jsonl",
-                content=line.strip().encode("utf-8", "surrogatepass"), charset="", received_at=at,
+                content=line.strip().encode("utf-8", "surrogatepass"), charset="",
+                received_at=received_at,
             )  # fmt: skip
-            slices.setdefault((come - _UNDATED) // ROUND, []).append(document)
+            at = _event_time(document, languages, self.as_of)
+            place = -1 if at is None else (at + chooser.random() * self.shuffle - _EPOCH) // ROUND
+            slices.setdefault(place, []).append(document)
         return LabelledRounds([slices[place] for place in sorted(slices)])
 
 
@@ -63,10 +71,17 @@ class LabelledRounds:
         return []
 
 
-def _published(line: str) -> datetime:
+def _event_time(
+    document: Document, languages: LanguageDetector, as_of: datetime
+) -> datetime | None:
+    """Give the time at which the article of a line will count; None when that is not known."""
     try:
-        record: Any = json.loads(line)
-        at = datetime.fromisoformat(record["published"])
-        return at.astimezone(timezone.utc) if at.tzinfo else at.replace(tzinfo=timezone.utc)
-    except (ValueError, KeyError, TypeError, OverflowError):
-        return _UNDATED
+        entry = parse_document(document, 1).entries[0]
+        decided = SeenIndex(None).identify(entry)
+        if isinstance(decided, Repeat):
+            return None
+        extraction = extract_article(decided)
+        article = normalise_article(extraction, languages, max_delay=None, as_of=as_of)
+    except (RejectError, IndexError):
+        return None  # the flow says what is wrong with it
+    return article.event_time if article.time_known else None
