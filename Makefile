@@ -71,7 +71,8 @@ window: $(READY) ## cost of an article and memory as the window fills: make wind
 kills: $(READY) ## kill a run 50 times at random moments and compare it with one that was not: make kills [SEED=1]
 	@d=$$(mktemp -d) && $(BIN)/python tests/pipeline/kills/harness.py --stories tests/quality/hard_pairs.jsonl --folder $$d --kills 50 --seed $(or $(SEED),1) && rm -r $$d
 
-soak: $(READY) ## a stream served as feeds for a long time: make soak STREAM=FILE [MINUTES=35] [RATE=4] [JSON=OUT]
+soak: STREAM := $(or $(STREAM),$(wildcard $(FOLDER)/../stream/*.jsonl.gz))
+soak: $(READY) ## a stream served as feeds for half an hour: make soak [STREAM=FILE] [MINUTES=35] [RATE=4] [JSON=OUT]
 	@test -n "$(STREAM)" || { echo "name the stream: make soak STREAM=FILE.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.soak --stream '$(STREAM)' $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json '$(JSON)')
 

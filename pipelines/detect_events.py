@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
+from pipelines.draining import draining
 from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(settings: Settings) -> int:
     quiet_libraries()
+    if settings.streaming or settings.resume:
+        with draining():
+            return _prepared(settings)
+    return _prepared(settings)
+
+
+def _prepared(settings: Settings) -> int:
     refuse_unknown(settings.beam_args)
     from pipelines.flow import Sources
     from pipelines.report import ReportError
@@ -70,6 +78,16 @@ def _refuse_own_output(files: list[str], output: Path) -> None:
 
 
 def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
+    from transforms.write.output import local_folder
+    from transforms.write.rounds import run_lock
+
+    if settings.dry_run:
+        return _detect_alone(settings, sources, model)
+    with run_lock(local_folder(settings.output)):
+        return _detect_alone(settings, sources, model)
+
+
+def _detect_alone(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     from pipelines.engine import Collected, new_pipeline, run
     from pipelines.flow import build, read_once, write
     from pipelines.run_summary import counts_of, stage_seconds
@@ -108,12 +126,18 @@ def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:
     from pipelines.run_summary import summary_line, sums_hold
 
     if settings.report:
+        from pipelines.report import ReportError
         from pipelines.report.page import write_report
         from pipelines.report.terminal import show_events
 
-        page = write_report(settings.output)
-        show_events(settings.output, settings.limit)
-        print(f"Page: {page}")
+        try:
+            page = write_report(settings.output)
+            show_events(settings.output, settings.limit)
+            print(f"Page: {page}")
+        except ReportError as error:
+            if not settings.streaming and not settings.resume:
+                raise
+            say(f"no report: {error}")  # the rows are written all the same
     print(summary_line(counts, seconds))
     if not sums_hold(counts):
         return fail("the counts do not add up: a bug; please report it with run.json", FAILED)

@@ -13,6 +13,7 @@ from schemas.event import GRANULARITIES
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.embed.model import DEFAULT_MODEL
 
+POLL_SECONDS = 60.0
 MOST_PARTITIONS = 1024  # every article is sent to each of them
 
 
@@ -142,10 +143,9 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--poll_seconds",
         type=_positive_float,
-        default=60.0,
         metavar="S",
-        help="with --streaming: seconds from the start of a round to the next "
-        "(default: %(default)g)",
+        help="with --streaming: seconds from the start of a round to the next (default: "
+        f"{POLL_SECONDS:g})",
     )
     add(
         "--metrics_port",
@@ -245,6 +245,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
     in_rounds = parsed.streaming or parsed.resume
     if in_rounds and parsed.partitions > 1:
         raise UsageError("--partitions splits the search of a run that ends: leave it out here")
+    if parsed.poll_seconds is not None and not parsed.streaming:
+        raise UsageError("--poll_seconds is for --streaming")
     if parsed.metrics_port is not None and not in_rounds:
         raise UsageError("--metrics_port is for --streaming or --resume")
     if parsed.resume and parsed.overwrite:
@@ -256,7 +258,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         overwrite=parsed.overwrite,
         streaming=parsed.streaming,
         resume=parsed.resume,
-        poll_seconds=parsed.poll_seconds,
+        poll_seconds=parsed.poll_seconds or POLL_SECONDS,
         metrics_port=parsed.metrics_port,
         model=parsed.model,
         max_tokens=parsed.max_tokens,

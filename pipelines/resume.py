@@ -19,6 +19,7 @@ from schemas import (
     DuplicateVerdict,
     EmbeddedArticle,
     EntityCount,
+    Entry,
     Event,
     Keyword,
     LanguageCount,
@@ -26,13 +27,14 @@ from schemas import (
     Sighting,
 )
 from schemas.event import MERGED
+from schemas.ids import is_web_url
 from schemas.tables import TABLES
 from transforms._shared.shards import SHARDS_PER_WINDOW
+from transforms.identify.seen import SeenIndex
 from transforms.write.manifest import read_run
 from transforms.write.output import local_folder
 from transforms.write.parquet import EMPTY_FILE
 from transforms.write.rounds import committed_files, letter_name
-from transforms.write.rows import utc_date
 
 Row = dict[str, Any]
 
@@ -122,13 +124,12 @@ class OutputSeeds:
         """Say when the newest article was seen; None when there is none."""
         return max((row["first_seen_at"] for row in _articles(self)), default=None)
 
-    def letters(self, today: datetime) -> set[str]:
-        """Name the dead letters of a day, see ``letter_name``."""
+    def letters(self) -> set[str]:
+        """Name the dead letters, see ``letter_name``."""
         columns = ("stage", "key", "reason", "payload_sha256", "first_failed_at")
-        day = f"date={utc_date(today)}/"
         return {
             letter_name(*(row[name] for name in columns))
-            for row in _rows(self, "dead_letters", columns, part=day)
+            for row in _rows(self, "dead_letters", columns)
         }
 
 
@@ -180,8 +181,6 @@ def _rows(seeds: OutputSeeds, table: str, columns: Sequence[str], part: str = ""
     folder = local_folder(seeds.output)
     plain = [name for name in columns if name != _VECTOR]
     for name in _scan(seeds).usable.get(table, ()):
-        if part not in name:
-            continue
         with pq.ParquetFile(folder / name) as file:
             for batch in file.iter_batches(columns=list(columns)):
                 rows = batch.select(plain).to_pylist()
@@ -289,18 +288,50 @@ def _articles(seeds: OutputSeeds) -> list[Row]:
 
 @lru_cache(maxsize=1)
 def _sightings(seeds: OutputSeeds) -> dict[str, list[Sighting]]:
-    """Give the last sighting of each article by identity key, oldest first."""
+    """Give the last sighting of each article by identity key, oldest first.
+
+    Where the rows of an article were lost, its sightings do not count, so that it comes again if
+    it is still offered; where its sightings were lost, its rows stand in for them.
+    """
+    columns = ["article_id", "first_seen_at"]
+    written: dict[str, datetime] = {
+        row["article_id"]: row["first_seen_at"] for row in _rows(seeds, "articles", columns)
+    }
+    since = min(written.values(), default=None)
     latest: dict[str, tuple[Any, ...]] = {}
+    first: dict[str, datetime] = {}
     for row in _rows(seeds, "sightings", _COLUMNS["sightings"]):
-        found = (row["seen_at"], row["revision"], len(row["state"]), row)
-        if row["article_id"] not in latest or found[:3] >= latest[row["article_id"]][:3]:
-            latest[row["article_id"]] = found
+        name, found = row["article_id"], (row["seen_at"], row["revision"], len(row["state"]), row)
+        first[name] = min(first.get(name, row["seen_at"]), row["seen_at"])
+        if name not in latest or found[:3] >= latest[name][:3]:
+            latest[name] = found
     by_key: dict[str, list[Sighting]] = defaultdict(list)
     for *_, row in sorted(latest.values(), key=lambda found: (found[0], found[3]["article_id"])):
-        by_key[row["identity_key"]].append(
-            Sighting(**{field.name: row[field.name] for field in fields(Sighting)})
-        )
+        name = row["article_id"]
+        if name in written or since is None or first[name] < since:
+            sighting = Sighting(**{field.name: row[field.name] for field in fields(Sighting)})
+            by_key[sighting.identity_key].append(sighting)
+    for sighting in _rebuilt(row for row in _articles(seeds) if row["article_id"] not in latest):
+        by_key[sighting.identity_key].append(sighting)
     return by_key
+
+
+def _rebuilt(rows: Iterable[Row]) -> Iterator[Sighting]:
+    """Tell from articles what was seen of them; those without a web address cannot be told."""
+    index = SeenIndex(None)
+    for row in rows:
+        if is_web_url(row["canonical_url"]):
+            index.identify(
+                Entry(
+                    key=row["url"], input_kind=row["input_kind"], url=row["url"], guid="",
+                    feed_url=row["feed_url"] or "", source_name="", source_url="",
+                    origin_publisher="", title=row["title"], summary=row["description"] or "",
+                    content=row["body"] or "", content_type="text", authors=(), image_url="",
+                    language="", published="", published_source="",
+                    received_at=row["first_seen_at"],
+                )
+            )  # fmt: skip
+    yield from index.changes()
 
 
 def _moves(places: dict[tuple[str, int], list[Row]]) -> list[Move]:

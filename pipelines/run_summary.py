@@ -39,7 +39,7 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         "articles": write.get("rows_articles", 0),
         "repeats": repeats,
         "rejected": write.get("rows_dead_letters", 0),
-        "rejected_again": write.get("rejected_again", 0),
+        "rejected_again": write.get("again", 0),
         "events": score.get("opened", 0) - score.get("merged", 0),
         "rejected_by_reason": dict(sorted(reasons.items())),
         "stages": stages,
@@ -69,7 +69,7 @@ def summary_line(counts: dict[str, Any], seconds: float) -> str:
     again = f" + {counts['rejected_again']:,} rejected again" if counts["rejected_again"] else ""
     return (
         f"{_of(counts['read'], 'item')} read = {_of(counts['articles'], 'article')} + "
-        f"{_of(counts['repeats'], 'repeat')} + {counts['rejected']:,} rejected{why}{again}; "
+        f"{_of(counts['repeats'], 'repeat')} + {counts['rejected']:,} rejected{again}{why}; "
         f"{_of(counts['events'], 'event')}; {seconds:.1f} s"
     )
 

@@ -1,12 +1,8 @@
 """A run that goes on: round after round into one output, which is also where it takes up again."""
 
-import contextlib
 import os
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -102,6 +98,7 @@ class Session:
     observers: list["Observer"]
     seeds: "OutputSeeds | None"
     started: float = field(default_factory=time.monotonic)
+    missing: set[str] = field(default_factory=set)  # sources that are not there
     rounds: "Rounds" = field(init=False)  # asks for the counts, so it comes last
 
     def counters(self) -> dict[tuple[str, str], int]:
@@ -116,8 +113,16 @@ class Session:
         ended = self.rounds.commit()
         if ended.rows and self.seeds is not None:
             self.seeds.forget()
+        self._tell_missing(poller.missing)
         for observer in self.observers:
             observer.round_ended(ended, self.counters(), poller.health(), self.clock.now())
+
+    def _tell_missing(self, missing: set[str]) -> None:
+        for source in sorted(missing - self.missing):
+            say(f"{source}: there is no such file now; looking again in every round")
+        for source in sorted(self.missing - missing):
+            say(f"{source}: there again")
+        self.missing = missing
 
 
 def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
@@ -158,7 +163,6 @@ def _run(
     from pipelines.engine import bounded_metrics, new_pipeline, run
     from pipelines.flow import build, collect
     from pipelines.run_summary import counts_of
-    from transforms.read.stopping import STOP
     from transforms.read.transform import PollDocuments
     from transforms.write.rounds import Rounds, register, release
 
@@ -191,17 +195,14 @@ def _run(
     _say_start(settings, sources, model)
     register(rounds, name)
     _sessions[name] = session
-    STOP.clear()
     try:
         rounds.begin()
-        with ExitStack() as stack:
-            stack.enter_context(bounded_metrics())
-            stack.enter_context(_draining(STOP))
+        with bounded_metrics():
             run(pipeline, show_progress=False, reset_counts=False)
     finally:
         release(name)
         del _sessions[name]
-    counts = counts_of(session.counters())
+    counts = counts_of(snapshot())  # of this run; run.json has those of the whole output
     return partial(finish, settings, counts, time.monotonic() - session.started)
 
 
@@ -240,7 +241,7 @@ def _take_up(
     """Look at what is in the output, and load what is needed to go on from it.
 
     Returns:
-        Its run.json, what was decided, and the dead letters of today; nothing of a new one.
+        Its run.json, what was decided, and the names of its dead letters; nothing of a new one.
     """
     from pipelines.resume import OutputSeeds
     from schemas import SCHEMA_VERSION
@@ -253,7 +254,7 @@ def _take_up(
     run = read_run(settings.output)
     if run is None or settings.overwrite:
         refuse_foreign(settings.output)
-        clear_output(settings.output)
+        clear_output(settings.output)  # marks it as begun; the first run.json takes that away
         return {}, None, set()
     if not settings.resume:
         raise OutputError(
@@ -277,7 +278,7 @@ def _take_up(
         removed = remove_uncommitted(folder, run)
         seeds = OutputSeeds(settings.output, settings.window_days, run.get("rounds", 0))
         articles, events = seeds.load()
-        letters = seeds.letters(now)
+        letters = seeds.letters()
     if removed:
         say(f"removed {removed} files of a round that was not finished")
     _say_unusable(seeds.unusable())
@@ -293,7 +294,7 @@ def _take_up(
 
 def _say_unusable(unusable: list[Any]) -> None:
     for file in unusable[:_MOST_SAID]:
-        say(f"passed over {file.path}: {file.why}; delete it, or put back a copy that is whole")
+        say(f"passed over {file.path}: {file.why}; put back a copy that is whole, or delete it")
     if len(unusable) > _MOST_SAID:
         say(f"and {len(unusable) - _MOST_SAID} more files")
 
@@ -327,21 +328,3 @@ def _summary(
 def _counters(run: dict[str, Any]) -> dict[tuple[str, str], int]:
     stages = run.get("counts", {}).get("stages", {})
     return {(stage, name): n for stage, counts in stages.items() for name, n in counts.items()}
-
-
-@contextlib.contextmanager
-def _draining(stop: Any) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the run after the round, and a second one at once."""
-
-    def handle(number: int, frame: Any) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-        print("finishing the round; once more to stop at once", file=sys.stderr, flush=True)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -114,6 +114,9 @@ def _vector(name: str, description: str) -> Column:
     return Column(name, "float32", description, repeated=True, vector=True)
 
 
+_ROUND = Column(
+    "round", "int64", "Of a run that goes on: the round that wrote this row; 0 of one that ends."
+)
 _SCHEMA_VERSION = _text("schema_version", "Version of this table's contract.")
 _EMBEDDING_MODEL = _text("embedding_model", "Name, weights' hash and dimension of the encoder.")
 
@@ -179,6 +182,7 @@ ARTICLES = Table(
         Column("sequence", "int64", "Place in the order in which articles were decided on."),
         _vector("embedding", "Unit vector of title and lead."),
         _EMBEDDING_MODEL,
+        _ROUND,
         _SCHEMA_VERSION,
     ),
 )
@@ -252,6 +256,7 @@ EVENTS = Table(
         Column("contested", "bool", "Some assignment lay close to the threshold."),
         _vector("centroid", "Unit vector of the event."),
         _EMBEDDING_MODEL,
+        _ROUND,
         _SCHEMA_VERSION,
     ),
 )
@@ -293,6 +298,7 @@ EVENT_ARTICLES = Table(
                 Column("second", "float32", "Measured of the second; 0 when there was none."),
             ),
         ),
+        _ROUND,
         _SCHEMA_VERSION,
     ),
 )
@@ -310,6 +316,7 @@ EVENT_CHANGES = Table(
         _text("subject", "event_id."),
         _time("time", "Event time of the change."),
         _text("data", "JSON object with the details."),
+        _ROUND,
         _SCHEMA_VERSION,
     ),
 )
@@ -328,6 +335,7 @@ DEAD_LETTERS = Table(
         _text("payload_sha256", "Of the whole payload."),
         _time("first_failed_at", "When the item was received."),
         Column("replayable", "bool", "Whether trying again may succeed."),
+        _ROUND,
         _SCHEMA_VERSION,
     ),
 )
@@ -343,6 +351,7 @@ SIGHTINGS = Table(
         _text("identity_key", "Domain, or start of the text hash, under which it is looked up."),
         _time("seen_at", "When an entry last told of it."),
         Column("state", "bytes", "Names, hashes and samples of its texts."),
+        _ROUND,
         _SCHEMA_VERSION,
     ),
 )

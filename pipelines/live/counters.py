@@ -7,7 +7,7 @@ Counts = Mapping[tuple[str, str], int]  # by (stage, name)
 
 REFUSING = ("read", "parse", "extract", "normalise")  # the stages that refuse, in flow order
 _REJECTED, _REPEATS, _SKIPPED = "rejected_", "repeats_", "skipped_"
-_AGAIN = ("write", "rejected_again")  # what another stage rejected, and was told before
+_AGAIN = ("write", "again")  # what another stage rejected, and was told before
 
 
 def since(counts: Counts, before: Counts) -> dict[tuple[str, str], int]:

@@ -37,7 +37,7 @@ NOT_WRITTEN = {
     "Rejected": set(),
     "Sighting": set(),
 }
-CONSTANT_COLUMNS = {"schema_version", "source", "specversion"}
+CONSTANT_COLUMNS = {"round", "schema_version", "source", "specversion"}
 LATER_COLUMNS = {"left_at"}  # null in the first row of a record; the rows after it fill them
 
 BIGQUERY_TYPES = {

@@ -105,7 +105,7 @@ def stream(out, capfd):
 
     def run(*arguments, expect=0, mode="--streaming"):
         capfd.readouterr()
-        pace = ["--poll_seconds", "0.05"]
+        pace = ["--poll_seconds", "0.05"] if mode == "--streaming" else []
         code = main([*map(str, arguments), mode, *pace, "--output", str(out), "--no-report"])
         captured = capfd.readouterr()
         assert code == expect, captured.err
@@ -171,7 +171,10 @@ def test_a_resumed_run_adds_what_is_new_and_nothing_twice(site, out, stream):
     assert len(created) == 3
     assert "going on from" in said
     assert "2 articles, 2 open events" in said
-    assert "7 items read = 5 articles + 2 repeats + 0 rejected" in said
+    assert "5 items read = 3 articles + 2 repeats + 0 rejected; 1 event;" in said
+    counts = json.loads((out / "run.json").read_text())["counts"]
+    assert (counts["read"], counts["articles"], counts["events"]) == (7, 5, 3)
+    assert {row["round"] for row in rows(out, "events") if row["revision"] == 2} == {2}
 
 
 def test_without_streaming_resume_takes_one_round(site, out, stream):
@@ -234,6 +237,8 @@ def test_new_and_changed_files_of_a_watched_folder_are_read(out, stream, tmp_pat
         said = stream("--input", folder)
     # A text file is known by its text: changed, it is another article of the same event.
     assert seen == [0, 0, 1, 3, 3, 3, 3, 3][: len(seen)]
+    assert said.count("there is no such file now; looking again in every round") == 2
+    assert said.count("there again") == 1
     assert "3 articles" in said
     assert all(row["time_known"] for row in rows(out, "articles"))
 
@@ -314,7 +319,8 @@ def test_damaged_and_foreign_files_are_named_and_passed_over(site, out, stream):
     assert "removed 1 files of a round that was not finished" in said
     assert (first.parent / "notes.txt").exists()
     newest = rows_of_round(out, 3)
-    assert [row["url"] for row in newest] == ["https://echo.example/3"]
+    # What the damaged file held is still offered, so it comes again.
+    assert sorted(row["url"][-1] for row in newest) == ["2", "3"]
 
 
 def rows_of_round(out, number):
@@ -344,6 +350,60 @@ def test_a_full_disk_stops_the_run_with_one_line_and_loses_nothing(site, out, st
     site.on_fetch = lambda *_: STOP.set()
     stream("--feeds", site.url("echo"), "--resume")
     assert sorted(events_by_url(out)) == ["https://echo.example/0", "https://echo.example/2"]
+
+
+def test_an_output_that_vanishes_while_nothing_comes_stops_the_run(site, out, stream):
+    site.tell("echo", 0)
+    site.on_fetch = lambda _, number: number == 3 and shutil.move(out, out.with_name("elsewhere"))
+    said = stream("--feeds", site.url("echo"), expect=1)
+    assert "run.json is gone or was changed by somebody else" in said
+    assert not (out / "run.json").exists()
+
+
+@pytest.mark.parametrize("moment", ["_sign", "remove_mark", "write_empty"])
+def test_a_start_that_was_cut_off_can_be_begun_again(site, out, stream, monkeypatch, moment):
+    class CutOffError(BaseException):
+        pass
+
+    def cut_off(*_):
+        raise CutOffError
+
+    site.tell("echo", 0)
+    site.on_fetch = lambda *_: STOP.set()
+    stream("--feeds", site.url("echo"))
+    owner = {"_sign": rounds_module.Rounds, "write_empty": rounds_module.ParquetFolder}
+    with monkeypatch.context() as patch:
+        patch.setattr(owner.get(moment, rounds_module), moment, cut_off)
+        with pytest.raises(CutOffError):
+            stream("--feeds", site.url("echo"), "--overwrite")
+    stream("--feeds", site.url("echo"), "--resume")
+    assert len(rows(out, "articles")) == 1
+    assert not (out / ".unfinished").exists()
+
+
+def test_lost_rows_of_articles_come_again_and_lost_sightings_double_nothing(site, out, stream):
+    site.on_fetch = lambda *_: STOP.set()
+    site.tell("echo", 0)
+    stream("--feeds", site.url("echo"))
+    site.tell("echo", 2)
+    stream("--feeds", site.url("echo"), "--resume")
+    for path in (out / "articles").glob("*/part-000000002-*"):
+        path.unlink()
+    stream("--feeds", site.url("echo"), "--resume")
+    assert sorted(row["url"][-1] for row in rows(out, "articles")) == ["0", "2"]
+    for path in (out / "sightings").glob("*/part-0*"):
+        path.unlink()
+    stream("--feeds", site.url("echo"), "--resume")
+    assert len(rows(out, "articles")) == 2
+
+
+def test_a_run_that_ends_does_not_write_beside_one_that_goes_on(site, out, stream):
+    site.tell("echo", 0)
+    site.on_fetch = lambda *_: STOP.set()
+    stream("--feeds", site.url("echo"))
+    with rounds_module.run_lock(out):
+        code = main(["--feeds", site.url("echo"), "--output", str(out), "--overwrite"])
+    assert code == 1
 
 
 def test_an_output_that_vanishes_stops_the_run(site, out, stream):

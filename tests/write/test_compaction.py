@@ -123,7 +123,8 @@ def test_merged_rows_are_what_one_write_would_have_made(
     rows = [row for record in records for row in ROW_SOURCES[table].rows(record)]
     (alone,) = ParquetFolder(tmp_path / "alone", TABLE[table], dim).write(rows)
     alone = tmp_path / "alone" / alone
-    assert pq.read_table(merged).equals(pq.read_table(alone))
+    found, expected = (pq.read_table(path).drop_columns("round") for path in (merged, alone))
+    assert found.equals(expected)
     one, other = pq.ParquetFile(merged), pq.ParquetFile(alone)
     assert one.schema_arrow.equals(other.schema_arrow, check_metadata=False)
     for name in (b"table", b"schema_version"):
@@ -235,9 +236,11 @@ def test_dead_letters_that_look_the_same_are_all_kept(output, dim, make_record, 
 def test_rows_with_nan_are_equal_to_themselves(rounds, articles, compact, output, make_record):
     odd = [make_record("event_articles", article_id="a")]
     odd = [type(one)(**{**vars(one), "score": float("nan")}) for one in odd]
-    rounds("event_articles", odd, odd)
+    rounds("event_articles", odd, [make_record("event_articles", article_id="b")])
+    (first,) = output.glob("event_articles/*/part-000000001-*")
+    shutil.copy(first, first.with_name(first.name.replace("1-", "2-", 1)))
     compact()
-    assert ids(output, "event_articles") == ["a"]
+    assert ids(output, "event_articles") == ["a", "b"]
 
 
 @pytest.mark.parametrize("spoil", [damage, lambda path: path.write_bytes(b"PAR1 no")])

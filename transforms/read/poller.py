@@ -30,7 +30,7 @@ class FeedHealth:
     """How a feed is doing."""
 
     feed: str  # secrets redacted
-    changed_at: datetime | None  # when it last gave something new
+    changed_at: datetime | None  # when it last gave something new, as far as this run saw
     failures: int  # in a row
     error: str  # the last one, while it fails
     silent: bool  # it has given nothing new for far longer than it used to
@@ -57,7 +57,8 @@ class _Feed:
         if self.changed_at is not None and self.usual_gap is not None:
             bound = max(_LEAST_SILENCE, self.usual_gap * _SILENT_AFTER)
             silent = now - self.changed_at > bound
-        return FeedHealth(name, self.changed_at, self.failures, self.error, silent)
+        error = self.error.removeprefix(f"{name}: ")
+        return FeedHealth(name, self.changed_at, self.failures, error, silent)
 
 
 @dataclass
@@ -84,12 +85,16 @@ class Poller:
     stopping: Callable[[], bool] = lambda: False
     outside: str = ""
     unsettled: bool = False  # a file was passed over in the last round because it was too fresh
+    missing: set[str] = field(default_factory=set)  # what named no file in the last round
     _feeds: dict[str, _Feed] = field(default_factory=dict)
     _files: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def round(self) -> Iterator[Item]:
         """Give what all sources hold that is new, feed by feed and then file by file."""
         self.unsettled = False
+        local = [feed for feed in self.feeds if not is_web_url(feed)]
+        self.missing = {feed for feed in local if not os.path.exists(local_path(feed))}
+        self.missing |= {pattern for pattern in self.patterns if not watch([pattern])}
         yield from self._read_feeds()
         found = watch(self.patterns)
         for path in self._changed(found):
@@ -136,8 +141,9 @@ class Poller:
                 digest.update(item.content)
         same = feed.digest == digest.digest()
         if not same and len(failed) < len(items):
+            if feed.digest:  # nobody knows when it gave what it gives first
+                feed.changed(now)
             feed.digest = digest.digest()
-            feed.changed(now)
         if same and not failed and feed.read_at and now - feed.read_at < _READ_AGAIN:
             yield Skipped("unchanged")
             return

@@ -72,6 +72,8 @@ def refuse_foreign(output: str) -> None:
 def clear_output(output: str) -> None:
     """Remove what earlier runs left, run.json first, so that nothing of it counts.
 
+    The output is marked as begun: when this is killed, the next run may go on with it.
+
     Raises:
         OutputError: a file cannot be removed.
     """
@@ -79,11 +81,11 @@ def clear_output(output: str) -> None:
 
     folder = local_folder(output)
     with files_lock(folder):  # else a compaction could bring back what is removed
+        replace_file(folder / UNFINISHED_FILE, b"begun\n")
         _unlink(folder / RUN_FILE)
         for name in sorted(_leftovers(folder)):
             if _OUR_LEFTOVER.fullmatch(name):
                 _remove(folder / name)
-        _unlink(folder / UNFINISHED_FILE)
 
 
 def read_run(output: str) -> dict[str, Any] | None:
@@ -106,7 +108,7 @@ def read_run(output: str) -> dict[str, Any] | None:
     if run is None:
         raise OutputError(
             f"{path} is not the summary of a run, or is damaged: "
-            "choose another folder, or delete this one"
+            "put back a copy that is whole, or choose another folder"
         )
     return run
 
@@ -183,6 +185,20 @@ def _leftovers(folder: Path) -> set[str]:
         for table in TABLES
         for path in (folder / table.name).glob("date=*/*")
     }
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Say whether a run was cut off before it said what its files are."""
+    return os.path.lexists(folder / UNFINISHED_FILE)
+
+
+def remove_mark(folder: Path) -> None:
+    """Take away the mark of a run that began.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    _unlink(folder / UNFINISHED_FILE)
 
 
 def _unlink(path: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from schemas import Rejected
 from schemas.tables import TABLES
-from transforms.write.manifest import RUN_FILE, read_run
+from transforms.write.manifest import RUN_FILE, is_unfinished, read_run, remove_mark
 from transforms.write.output import (
     OutputError,
     local_folder,
@@ -32,12 +32,14 @@ from transforms.write.rows import ROW_SOURCES, Row, moved_rows, utc_date
 
 FILES_LOCK = ".files.lock"  # held while files get or lose their names
 RUN_LOCK = ".running.lock"  # held by the one run that adds rounds
+_MOST_LETTERS = 200_000  # known at once; beyond that only those of the same day
 MOVED = "moved"  # records that go into event_articles as well
 _TABLE = "|".join(table.name for table in TABLES)
 _DATE = r"date=\d{4}-\d{2}-\d{2}"
 _ROUND_FILE = re.compile(
     rf"(?:{_TABLE})/{_DATE}/part-(?P<round>\d{{9}})-[0-9a-f]{{32}}\.parquet", re.ASCII
 )
+_BOUNDED = re.compile(rf"(?:{_TABLE})/{_DATE}/part-[0-9a-f]{{32}}\.parquet", re.ASCII)
 _TEMPORARY = re.compile(
     rf"(?:{_TABLE})/{_DATE}/\.part-(?:compact-|\d{{9}}-)?(?:[0-9a-f]{{32}}|empty)\.parquet"
     r"\.\d+-\d+\.tmp",
@@ -114,10 +116,12 @@ def remove_uncommitted(folder: Path, run: dict[str, Any]) -> int:
     Raises:
         OutputError: a file cannot be removed.
     """
-    rounds = run.get("rounds", 0)
+    rounds, listed = run.get("rounds", 0), set(run["files"])
+    cut_off = is_unfinished(folder)  # a run of the other kind, which ends, left files as well
     removed = 0
     for path in _table_files(folder):
-        if _TEMPORARY.fullmatch(path) or (round_of(path) or 0) > rounds:
+        stray = cut_off and _BOUNDED.fullmatch(path) and path not in listed
+        if _TEMPORARY.fullmatch(path) or stray or (round_of(path) or 0) > rounds:
             try:
                 (folder / path).unlink(missing_ok=True)
             except OSError as error:
@@ -149,7 +153,7 @@ class Rounds:
     Args:
         number: of the last round that counts.
         run: gives what else run.json is to say; asked at each commit.
-        letters: dead letters of the day that were written before, see ``letter_name``.
+        letters: dead letters that were written before, see ``letter_name``.
     """
 
     def __init__(
@@ -188,8 +192,8 @@ class Rounds:
         )  # fmt: skip
         if name in self._letters:
             return False
-        day = utc_date(rejected.first_failed_at)
-        if self._letters and not next(iter(self._letters)).startswith(day):
+        if len(self._letters) >= _MOST_LETTERS:
+            day = utc_date(rejected.first_failed_at)
             self._letters = {known for known in self._letters if known.startswith(day)}
         self._letters.add(name)
         return True
@@ -200,10 +204,11 @@ class Rounds:
         Raises:
             OutputError: the folder cannot be written.
         """
+        self._sign()  # first, so that a run killed here leaves an output that can be gone on from
+        remove_mark(self._folder)
         for name, table in self._tables.items():
             if not any((self._folder / name).glob("date=*/*.parquet")):
                 table.write_empty()
-        self._sign()
 
     def commit(self) -> Round:
         """Publish what was collected since the last commit, in one step.
@@ -211,11 +216,14 @@ class Rounds:
         Raises:
             OutputError: it cannot be written; what was committed before is untouched.
         """
+        self._check_still_there()
         if not self._rows:
             self._sign()
             return Round(self.number)
-        self._check_still_there()
         number = self.number + 1
+        for rows in self._rows.values():
+            for row in rows:
+                row["round"] = number
         files = {
             path: data
             for name, rows in self._rows.items()

@@ -202,7 +202,7 @@ def utc_date(moment: datetime) -> str:
 
 
 def _row(table: Table, values: Row) -> Row:
-    values = values | {"schema_version": SCHEMA_VERSION}
+    values = values | {"round": 0, "schema_version": SCHEMA_VERSION}
     return {column.name: _cell(column, values[column.name]) for column in table.columns}
 
 

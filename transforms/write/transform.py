@@ -111,4 +111,4 @@ class _CollectDoFn(beam.DoFn):
         count("write", "out", rows)
         count("write", f"rows_{table}", rows)
         if not rows:
-            count("write", "rejected_again")
+            count("write", "again")

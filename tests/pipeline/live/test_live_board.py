@@ -79,7 +79,7 @@ def test_rate_is_of_the_last_ten_minutes(shown, told, make_assignment):
 
 
 def test_rejects_are_those_of_the_output_and_of_the_round(shown, told):
-    counters = {("read", "rejected_timeout"): 9, ("write", "rejected_again"): 4}
+    counters = {("read", "rejected_timeout"): 9, ("write", "again"): 4}
     told(1, 5, counters=counters, counts={("read", "rejected_timeout"): 2})
     now = {("read", "rejected_timeout"): 5, ("parse", "rejected_empty"): 1}
     assert shown(now, 6)[-1] == "rejected  13 (4 of them again): timeout 12 · empty 1"

@@ -186,4 +186,4 @@ def test_counters_of_earlier_runs_are_the_past():
 def test_what_was_rejected_before_is_not_counted_twice():
     health = Health()
     health.look({("write", "out"): 1000}, [])
-    assert health.look({("write", "out"): 1000, ("write", "rejected_again"): 500}, []) == []
+    assert health.look({("write", "out"): 1000, ("write", "again"): 500}, []) == []

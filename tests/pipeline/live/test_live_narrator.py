@@ -83,7 +83,7 @@ def test_stage_whose_rejects_jump_is_said_at_once(told):
 
 def test_first_round_is_never_silent(narrator, after):
     assert narrator.progress({}, after(10)) == "12:00:10 starting"
-    counts = {("read", "out"): 12, ("embed", "out"): 100, ("write", "rejected_again"): 3}
+    counts = {("read", "out"): 12, ("embed", "out"): 100, ("write", "again"): 3}
     assert narrator.progress(counts, after(20)) == (
         "12:00:20 12 documents read · 100 embedded · 10 embedded/s"
     )
