@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import shutil
+import struct
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from transforms.write.output import OutputError
 # command must not run on two engines.
 _RUNNERS = {"DirectRunner": "FnApiRunner"}
 
+_LENGTH = struct.Struct(">Q")
 _JOINS_METRICS = "consolidate_monitoring_infos"
 
 Counters = dict[tuple[str, str], int]
@@ -108,27 +110,22 @@ class Collected:
         handle, self._path = tempfile.mkstemp(prefix="newsevents-", suffix=".pickle")
         os.close(handle)
         weakref.finalize(self, _remove, self._path)
-        # As bytes: the engine measures what it caches object by object, however deep they are.
-        packed = values | f"{label}Pack" >> beam.Map(_pack).with_output_types(bytes)
-        _ = (
-            values.pipeline
-            | f"{label}Once" >> beam.Impulse()
-            | f"{label}Store" >> beam.Map(_store, beam.pvalue.AsIter(packed), self._path)
-        )
+        # Not as a side input: in a run of rounds the engine gives those again with every round.
+        _ = values | f"{label}Store" >> beam.Map(_append, self._path)
 
     def read(self) -> list[Any]:
         """Return the values in no particular order."""
+        values = []
         with open(self._path, "rb") as file:
-            return [pickle.loads(packed) for packed in pickle.load(file)]
+            while head := file.read(_LENGTH.size):
+                values.append(pickle.loads(file.read(*_LENGTH.unpack(head))))
+        return values
 
 
-def _pack(value: Any) -> bytes:
-    return pickle.dumps(value, protocol=5)
-
-
-def _store(_: bytes, values: Iterable[bytes], path: str) -> None:
-    with open(path, "wb") as file:
-        pickle.dump(list(values), file, protocol=5)
+def _append(value: Any, path: str) -> None:
+    data = pickle.dumps(value, protocol=5)
+    with open(path, "ab", buffering=0) as file:  # one write, so that workers do not mix theirs
+        file.write(_LENGTH.pack(len(data)) + data)
 
 
 def _remove(path: str) -> None:

@@ -99,6 +99,7 @@ class Session:
     seeds: "OutputSeeds | None"
     started: float = field(default_factory=time.monotonic)
     missing: set[str] = field(default_factory=set)  # sources that are not there
+    passed_over: int = 0  # files of the output that could not be used
     rounds: "Rounds" = field(init=False)  # asks for the counts, so it comes last
 
     def counters(self) -> dict[tuple[str, str], int]:
@@ -170,6 +171,7 @@ def _run(
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
     session = Session(clock, _counters(earlier), observers, seeds)
+    session.passed_over = len(seeds.unusable()) if seeds else 0
     rounds = session.rounds = Rounds(
         settings.output,
         model.dim,
@@ -322,6 +324,7 @@ def _summary(
         "engine": {"runner": settings.runner, "partitions": 1},
         "versions": versions_of(model),
         "counts": counts_of(session.counters()),
+        "files_passed_over": session.passed_over,  # when this run began
     }
 
 

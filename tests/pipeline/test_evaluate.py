@@ -1,11 +1,12 @@
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pipelines import evaluate as module
 from pipelines.cluster_scores import cluster_scores
-from pipelines.evaluate import main
+from pipelines.evaluate import Delay, evaluate_stream, main
 from pipelines.labelled import Labelled, read_labels
 from pipelines.options import parse_settings
 from transforms.embed import model
@@ -164,3 +165,31 @@ def test_shipped_stream_is_complete():
     labels = read_labels(str(HARD_PAIRS))
     assert len(labels) == 90
     assert len({item.label for item in labels.values()}) == 37
+
+
+def test_a_stream_in_order_gives_the_events_of_one_bounded_run():
+    path = str(HARD_PAIRS)
+    batch = evaluate_stream(path, _settings(path))
+    stream = evaluate_stream(path, _settings(path), Delay(timedelta(), 0))
+    batch.scores.pop("docs_per_second")
+    stream.scores.pop("docs_per_second")
+    assert stream.scores == batch.scores
+    assert [_placed(item) for item in stream.assignments] == [
+        _placed(item) for item in batch.assignments
+    ]
+
+
+def test_a_shaken_stream_holds_every_article_once():
+    path = str(HARD_PAIRS)
+    shaken = evaluate_stream(path, _settings(path), Delay(timedelta(hours=6), 1))
+    assert len({_placed(item)[0] for item in shaken.assignments}) == len(shaken.assignments) == 90
+    assert shaken.scores["b3_F1"] > 0.85
+
+
+def _settings(path):
+    return parse_settings(["--input", path, "--output", "none"])
+
+
+def _placed(assignment):
+    article = assignment.compared.embedded.article
+    return article.article_id, assignment.event_id, assignment.sequence

@@ -316,6 +316,7 @@ def test_damaged_and_foreign_files_are_named_and_passed_over(site, out, stream):
     said = stream("--feeds", site.url("echo"), "--resume")
     assert f"passed over articles/{second.parent.name}/{second.name}: damaged" in said
     assert "notes.txt: not a file of a finished round" in said
+    assert json.loads((out / "run.json").read_text())["files_passed_over"] == 2
     assert "removed 1 files of a round that was not finished" in said
     assert (first.parent / "notes.txt").exists()
     newest = rows_of_round(out, 3)

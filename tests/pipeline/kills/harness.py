@@ -23,7 +23,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from scripted_feeds import ScriptedFeed, script
 
-MOMENTS = ("fetch", "embed", "decide", "stage", "rename", "sign", "signed", "whenever", "resume")
+MOMENTS = (
+    "fetch",
+    "embed",
+    "decide",
+    "stage",
+    "rename",
+    "sign",
+    "signed",
+    "whenever",
+    "resume",
+    "start",
+)
 LONGEST_RUN = 120.0  # seconds; a run that takes longer hangs
 
 
@@ -162,6 +173,7 @@ def die_at(moment: str, chooser: random.Random) -> None:
         "rename": (rounds.os, "replace", 25),
         "sign": (rounds.Rounds, "_sign", 6),
         "signed": (rounds.Rounds, "_sign", 6),
+        "start": (rounds, "remove_mark", 1),
         "resume": (pipelines.resume.OutputSeeds, "load", 1),
     }[moment]
     original, left = getattr(owner, name), chooser.randint(1, most)
