@@ -38,7 +38,11 @@ from transforms.write.rounds import committed_files, letter_name
 
 Row = dict[str, Any]
 
-_COLUMNS = {table.name: [column.name for column in table.columns] for table in TABLES}
+_UNUSED = ("round", "schema_version")
+_COLUMNS = {
+    table.name: [column.name for column in table.columns if column.name not in _UNUSED]
+    for table in TABLES
+}
 _PLACES = (
     "event_id", "article_id", "revision", "left_at", "role", "score", "evidence", "contested",
     "second_event_id", "votes", "sequence",
