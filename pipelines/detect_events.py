@@ -100,7 +100,7 @@ def _detect_alone(settings: Settings, sources: "Sources", model: "ModelFiles") -
         return show_steps(pipeline)
     check_output(settings.output, _digest(settings, model), settings.overwrite)
     say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
-    _warn(settings, model)
+    warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counters = run(pipeline)
     counts = counts_of(counters)
@@ -144,7 +144,7 @@ def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:
     return DONE
 
 
-def _warn(settings: Settings, model: "ModelFiles") -> None:
+def warn(settings: Settings, model: "ModelFiles") -> None:
     """Say what the model cannot do that was asked for."""
     from transforms.embed.model import DEFAULT_MODEL
 

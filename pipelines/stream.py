@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -144,7 +145,7 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
         )
     folder = local_folder(settings.output)
     try:
-        with run_lock(folder):
+        with nullcontext() if settings.dry_run else run_lock(folder):
             with watching(settings) as observers:
                 show = _run(settings, sources, model, folder, observers)
             return show()
@@ -160,7 +161,7 @@ def _run(
     observers: "list[Observer]",
 ) -> Callable[[], int]:
     """Run to the end; gives what shows the result and says the exit code."""
-    from pipelines.detect_events import finish
+    from pipelines.detect_events import finish, warn
     from pipelines.engine import bounded_metrics, new_pipeline, run
     from pipelines.flow import build, collect
     from pipelines.run_summary import counts_of
@@ -195,6 +196,7 @@ def _run(
 
         return partial(show_steps, pipeline)
     _say_start(settings, sources, model)
+    warn(settings, model)
     register(rounds, name)
     _sessions[name] = session
     try:
