@@ -78,26 +78,32 @@ def _refuse_own_output(files: list[str], output: Path) -> None:
 
 
 def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
+    from pipelines.engine import Collected, new_pipeline
+    from pipelines.flow import build, read_once, write
+    from transforms.write.manifest import refuse_foreign
     from transforms.write.output import local_folder
     from transforms.write.rounds import run_lock
-
-    if settings.dry_run:
-        return _detect_alone(settings, sources, model)
-    with run_lock(local_folder(settings.output)):
-        return _detect_alone(settings, sources, model)
-
-
-def _detect_alone(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
-    from pipelines.engine import Collected, new_pipeline, run
-    from pipelines.flow import build, read_once, write
-    from pipelines.run_summary import counts_of, stage_seconds
-    from transforms.write.manifest import check_output, commit_run
 
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     detected = build(read_once(pipeline, sources, settings), settings, model)
     paths = Collected(write(detected, settings.output, model.dim), "Paths")
     if settings.dry_run:
         return show_steps(pipeline)
+    refuse_foreign(settings.output)
+    started = time.monotonic()
+    with run_lock(local_folder(settings.output)):
+        counts = _run_alone(settings, sources, model, pipeline, paths)
+    return finish(settings, counts, time.monotonic() - started)
+
+
+def _run_alone(
+    settings: Settings, sources: "Sources", model: "ModelFiles", pipeline: Any, paths: Any
+) -> dict[str, Any]:
+    """Run to the end and declare the files to be the output; gives the counts."""
+    from pipelines.engine import run
+    from pipelines.run_summary import counts_of, stage_seconds
+    from transforms.write.manifest import check_output, commit_run
+
     check_output(settings.output, _digest(settings, model), settings.overwrite)
     say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
     warn(settings, model)
@@ -118,7 +124,7 @@ def _detect_alone(settings: Settings, sources: "Sources", model: "ModelFiles") -
         },
     }
     commit_run(settings.output, paths.read(), summary)
-    return finish(settings, counts, seconds)
+    return counts
 
 
 def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:

@@ -197,7 +197,7 @@ def test_damaged_run_summary_is_refused(text, refused, story, out):
     out.mkdir()
     (out / "run.json").write_text(text, encoding="latin-1")
     said = refused(1, "--input", story, "--output", out)
-    assert f"{out / 'run.json'} is not the summary of a run, or is damaged: choose another" in said
+    assert f"{out / 'run.json'} is not the summary of a run, or is damaged: put back a copy" in said
     assert (out / "run.json").read_text(encoding="latin-1") == text
 
 
