@@ -369,3 +369,13 @@ def test_worker_processes_give_the_same_rows(demo, demo_arguments, tmp_path):
     many = type(demo)(tmp_path / "out")
     assert many.tables() == demo.tables()
     assert many.run["counts"] == demo.run["counts"]
+
+
+def test_readme_shows_what_the_demo_prints(demo, capsys):
+    from pipelines.report.__main__ import main as report
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("<!-- demo output: begin -->\n```\n")[2].partition("\n```")[0]
+    assert report(["--output", str(demo.path)]) == 0
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert block.splitlines()[:-2] == printed[:-1]
