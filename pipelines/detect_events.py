@@ -47,8 +47,9 @@ def _prepared(settings: Settings) -> int:
     in_rounds = settings.streaming or settings.resume
     try:
         output = local_folder(settings.output)
-        find = watch if in_rounds else match
-        files = find(settings.inputs) if settings.inputs else []
+        files = []
+        if settings.inputs:
+            files = watch(settings.inputs)[0] if in_rounds else match(settings.inputs)
         _refuse_own_output(files, output)
         feeds = [source for argument in settings.feeds for source in feed_sources(argument)]
     except ValueError as error:
@@ -80,9 +81,9 @@ def _refuse_own_output(files: list[str], output: Path) -> None:
 def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
     from pipelines.engine import Collected, new_pipeline
     from pipelines.flow import build, read_once, write
+    from transforms.write.locks import run_lock
     from transforms.write.manifest import refuse_foreign
     from transforms.write.output import local_folder
-    from transforms.write.rounds import run_lock
 
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     detected = build(read_once(pipeline, sources, settings), settings, model)

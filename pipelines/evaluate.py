@@ -7,6 +7,7 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,8 @@ def evaluate_stream(path: str, settings: Settings, delay: Delay | None = None) -
     import apache_beam as beam
 
     from pipelines.engine import Collected, bounded_metrics, new_pipeline, run
-    from pipelines.flow import Sources, build, read_once
-    from pipelines.labelled_rounds import MakeLabelledRounds
+    from pipelines.flow import Mode, Sources, build, read_once
+    from pipelines.labelled_rounds import LabelledRounds, labelled_rounds
     from pipelines.run_summary import counts_of
     from transforms.embed.model import resolve_model
     from transforms.read.stopping import STOP
@@ -145,10 +146,10 @@ def evaluate_stream(path: str, settings: Settings, delay: Delay | None = None) -
         detected = build(read_once(pipeline, Sources((path,), ()), settings), settings, model)
     else:
         STOP.clear()
-        make = MakeLabelledRounds(path, delay.most, delay.seed, settings.as_of)
-        poll = PollDocuments(make, poll_seconds=0.0, rounds=len(make().slices))
-        read = pipeline | "Read" >> poll
-        detected = build(read, settings, model, bounded=False, stored=True)
+        rounds = labelled_rounds(path, delay.most, delay.seed, settings.as_of)
+        make = partial(LabelledRounds, rounds)
+        read = pipeline | "Read" >> PollDocuments(make, poll_seconds=0.0, rounds=len(rounds))
+        detected = build(read, settings, model, Mode(bounded=False))
     assigned = Collected(detected.assignments, "Assigned")
     moved = Collected(detected.moved, "Moved")
     repeats = Collected(

@@ -45,6 +45,17 @@ class Sources(NamedTuple):
     feeds: tuple[str, ...]  # must each give a feed; anything else is a dead letter
 
 
+class Mode(NamedTuple):
+    """How the documents come, and what was there before them."""
+
+    bounded: bool = True  # they come to an end; else each is decided on as it comes
+    stored: bool = True  # their dates are trusted however long ago they were
+    seeds: Seeds | None = None  # what to go on from, when not bounded
+
+
+ONCE = Mode()  # a run that ends
+
+
 class Compared(NamedTuple):
     """Articles with their copy verdicts, and what became no article."""
 
@@ -82,26 +93,12 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
     return read
 
 
-def compare(
-    read: Read,
-    settings: Settings,
-    model: ModelFiles,
-    bounded: bool = True,
-    seeds: Seeds | None = None,
-    stored: bool | None = None,
-) -> Compared:
-    """Wire the stages from documents to compared articles.
-
-    Args:
-        bounded: the documents come to an end; else each is decided on as it comes.
-        seeds: what to go on from, when not bounded.
-        stored: dates are trusted however long ago they were; None when bounded.
-    """
-    days = settings.window_days
+def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Compared:
+    """Wire the stages from documents to compared articles."""
+    days, (bounded, stored, seeds) = settings.window_days, mode
     parsed = read.documents | "Parse" >> ParseEntries()
     identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
     extracted = identified.identified | "Extract" >> ExtractArticles()
-    stored = bounded if stored is None else stored
     as_of = settings.as_of if stored else None
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(
@@ -114,17 +111,10 @@ def compare(
     return Compared(compared, identified.repeats, identified.sightings, rejected)
 
 
-def build(
-    read: Read,
-    settings: Settings,
-    model: ModelFiles,
-    bounded: bool = True,
-    seeds: Seeds | None = None,
-    stored: bool | None = None,
-) -> Detected:
-    """Wire all stages from documents to events; for the arguments see ``compare``."""
-    upto = compare(read, settings, model, bounded, seeds, stored)
-    days = settings.window_days
+def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Detected:
+    """Wire all stages from documents to events."""
+    upto = compare(read, settings, model, mode)
+    days, (bounded, _, seeds) = settings.window_days, mode
     clustered = upto.compared | "Cluster" >> ClusterArticles(
         model.model_id, days, settings.granularity, settings.cross_language, bounded, seeds
     )

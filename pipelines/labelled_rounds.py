@@ -20,36 +20,30 @@ ROUND = timedelta(hours=1)  # of the stream's own time
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-@dataclass(frozen=True)
-class MakeLabelledRounds:
-    """Makes the rounds of a stream where they are used; ``seed`` decides how it is shaken.
+def labelled_rounds(
+    path: str, shuffle: timedelta, seed: int, as_of: datetime
+) -> list[list[Document]]:
+    """Cut a labelled stream into rounds.
 
     Args:
         path: JSON Lines.
-        shuffle: each dated item comes up to this much later than it was published; items
-            without a date come first.
+        shuffle: each dated item comes up to this much later than it was published, as ``seed``
+            decides; items without a date come first.
         as_of: time of the run.
     """
-
-    path: str
-    shuffle: timedelta
-    seed: int
-    as_of: datetime
-
-    def __call__(self) -> "LabelledRounds":
-        chooser, languages = random.Random(self.seed), LanguageDetector()
-        received_at, uri = modified(self.path), file_uri(self.path)
-        slices: dict[int, list[Document]] = {}
-        for number, line in read_lines(self.path):
-            document = Document(
-                key=f"{uri}#L{number}", url=uri, kind="json", input_kind="jsonl",
-                content=line.strip().encode("utf-8", "surrogatepass"), charset="",
-                received_at=received_at,
-            )  # fmt: skip
-            at = _event_time(document, languages, self.as_of)
-            place = -1 if at is None else (at + chooser.random() * self.shuffle - _EPOCH) // ROUND
-            slices.setdefault(place, []).append(document)
-        return LabelledRounds([slices[place] for place in sorted(slices)])
+    chooser, languages = random.Random(seed), LanguageDetector()
+    received_at, uri = modified(path), file_uri(path)
+    slices: dict[int, list[Document]] = {}
+    for number, line in read_lines(path):
+        document = Document(
+            key=f"{uri}#L{number}", url=uri, kind="json", input_kind="jsonl",
+            content=line.strip().encode("utf-8", "surrogatepass"), charset="",
+            received_at=received_at,
+        )  # fmt: skip
+        at = _event_time(document, languages, as_of)
+        place = -1 if at is None else (at + chooser.random() * shuffle - _EPOCH) // ROUND
+        slices.setdefault(place, []).append(document)
+    return [slices[place] for place in sorted(slices)]
 
 
 @dataclass
@@ -58,6 +52,7 @@ class LabelledRounds:
 
     slices: list[list[Document]]
     unsettled: bool = False
+    missing: set[str] = field(default_factory=set)
     _next: int = field(default=0)
 
     def round(self) -> Iterator[Document]:

@@ -39,8 +39,10 @@ class SteadyClock:
     Small corrections only hold the clock back until it has caught up; it never runs backwards.
     """
 
-    wall: Any = lambda: time.time()
-    passed: Any = lambda: time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    wall: Callable[[], float] = lambda: time.time()
+    passed: Callable[[], float] = lambda: time.clock_gettime(
+        getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    )
     _last: datetime | None = None
     _mark: tuple[float, float] | None = None
 
@@ -113,8 +115,9 @@ class Session:
         """Commit what was collected, and tell of it."""
         self.clock.check()
         ended = self.rounds.commit()
-        if ended.rows and self.seeds is not None:
-            self.seeds.forget()
+        if ended.rows["articles"] and self.seeds is not None:
+            self.seeds.forget()  # every stage has asked for what it needs once
+            self.seeds = None
         self._tell_missing(poller.missing)
         for observer in self.observers:
             observer.round_ended(ended, self.counters(), poller.health(), self.clock.now())
@@ -135,8 +138,8 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
         OutputError: the output cannot be used.
     """
     from pipelines.live.screen import watching
+    from transforms.write.locks import run_lock
     from transforms.write.output import local_folder
-    from transforms.write.rounds import run_lock
 
     if settings.runner not in LOCAL_RUNNERS:
         raise UsageError(
@@ -163,7 +166,7 @@ def _run(
     """Run to the end; gives what shows the result and says the exit code."""
     from pipelines.detect_events import finish, warn
     from pipelines.engine import bounded_metrics, new_pipeline, run
-    from pipelines.flow import build, collect
+    from pipelines.flow import Mode, build, collect
     from pipelines.run_summary import counts_of
     from transforms.read.transform import PollDocuments
     from transforms.write.rounds import Rounds, register, release
@@ -189,8 +192,8 @@ def _run(
         hook=RoundsHook(name),
     )
     read = pipeline | "Read" >> poll
-    stored = not settings.streaming
-    collect(build(read, settings, model, bounded=False, seeds=seeds, stored=stored), name)
+    mode = Mode(bounded=False, stored=not settings.streaming, seeds=seeds)
+    collect(build(read, settings, model, mode), name)
     if settings.dry_run:
         from pipelines.detect_events import show_steps
 
@@ -206,7 +209,8 @@ def _run(
     finally:
         release(name)
         del _sessions[name]
-    counts = counts_of(snapshot())  # of this run; run.json has those of the whole output
+    # Items are those of this run; events, which live longer, those of the whole output.
+    counts = counts_of(snapshot()) | {"events": counts_of(session.counters())["events"]}
     return partial(finish, settings, counts, time.monotonic() - session.started)
 
 
@@ -249,9 +253,10 @@ def _take_up(
     """
     from pipelines.resume import OutputSeeds
     from schemas import SCHEMA_VERSION
+    from transforms.write.locks import files_lock
     from transforms.write.manifest import clear_output, read_run, refuse_foreign
     from transforms.write.output import OutputError
-    from transforms.write.rounds import files_lock, remove_uncommitted
+    from transforms.write.rounds import remove_uncommitted
 
     if settings.dry_run:
         return {}, None, set()

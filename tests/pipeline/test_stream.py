@@ -17,10 +17,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.compact import main as compact
 from pipelines.detect_events import main
 from pipelines.stream import ClockError, SteadyClock
 from transforms.read.stopping import STOP
 from transforms.write import rounds as rounds_module
+from transforms.write.locks import run_lock
 from transforms.write.output import output_error
 
 ROOT = Path(__file__).parents[2]
@@ -171,10 +173,29 @@ def test_a_resumed_run_adds_what_is_new_and_nothing_twice(site, out, stream):
     assert len(created) == 3
     assert "going on from" in said
     assert "2 articles, 2 open events" in said
-    assert "5 items read = 3 articles + 2 repeats + 0 rejected; 1 event;" in said
+    assert "5 items read = 3 articles + 2 repeats + 0 rejected; 3 events;" in said
     counts = json.loads((out / "run.json").read_text())["counts"]
     assert (counts["read"], counts["articles"], counts["events"]) == (7, 5, 3)
     assert {row["round"] for row in rows(out, "events") if row["revision"] == 2} == {2}
+
+
+def test_files_may_be_merged_before_a_resumed_run_meets_its_first_article(site, out, stream):
+    site.tell("echo", 0)
+    site.on_fetch = lambda *_: STOP.set()
+    stream("--feeds", site.url("echo"))
+    (out.parent / "feeds.txt").write_text(f"{site.url('echo')}\nhttp://127.0.0.1:9/none\n")
+
+    def fetch(_, number):
+        if number == 3:  # the round before wrote nothing but a dead letter
+            assert compact(["--output", str(out)]) == 0
+            site.tell("echo", 1)
+        if number == 4:
+            STOP.set()
+
+    site.on_fetch = fetch
+    stream("--feeds", out.parent / "feeds.txt", "--resume")
+    assert len(set(events_by_url(out).values())) == 1
+    assert len(rows(out, "articles")) == 2
 
 
 def test_without_streaming_resume_takes_one_round(site, out, stream):
@@ -282,7 +303,7 @@ def test_an_output_in_use_or_not_asked_for_is_refused(site, out, stream):
     stream("--feeds", site.url("echo"))
     said = stream("--feeds", site.url("echo"), expect=1)
     assert "add --resume to go on from it, --overwrite to begin anew" in said
-    with rounds_module.run_lock(out):
+    with run_lock(out):
         said = stream("--feeds", site.url("echo"), "--resume", expect=1)
     assert "another run is writing to" in said
 
@@ -402,7 +423,7 @@ def test_a_run_that_ends_does_not_write_beside_one_that_goes_on(site, out, strea
     site.tell("echo", 0)
     site.on_fetch = lambda *_: STOP.set()
     stream("--feeds", site.url("echo"))
-    with rounds_module.run_lock(out):
+    with run_lock(out):
         code = main(["--feeds", site.url("echo"), "--output", str(out), "--overwrite"])
     assert code == 1
 

@@ -16,12 +16,12 @@ import pytest
 from schemas.tables import ARTICLES, TABLES
 from transforms.write import compaction as module
 from transforms.write.compaction import (
-    COMPACT_LOCK,
     WORK_FOLDER,
     Compaction,
     compacting,
     finished_run,
 )
+from transforms.write.locks import COMPACT_LOCK
 from transforms.write.manifest import check_output, clear_output, commit_run, read_run
 from transforms.write.output import OutputError
 from transforms.write.parquet import ParquetFolder

@@ -6,9 +6,9 @@ import pytest
 
 from schemas.tables import TABLES
 from transforms.write.compaction import Compaction, compacting, finished_run
+from transforms.write.locks import files_lock
 from transforms.write.parquet import ParquetFolder
 from transforms.write.retention import least_days, retain
-from transforms.write.rounds import files_lock
 from transforms.write.rows import ROW_SOURCES
 
 START = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)

@@ -36,19 +36,26 @@ def match(patterns: Sequence[str]) -> list[str]:
     return _without_aliases(sorted(found))
 
 
-def watch(patterns: Sequence[str]) -> list[str]:
+def watch(patterns: Sequence[str]) -> tuple[list[str], set[str]]:
     """List the files that ``patterns`` name now, as ``match`` does, but nothing is an error.
 
-    A pattern that names no file may do so later; a folder stands for the files in it.
+    A folder stands for the files in it.
+
+    Returns:
+        The files, and the patterns that name none, which they may do later.
     """
     found: set[str] = set()
+    missing: set[str] = set()
     for pattern in patterns:
         path = local_path(pattern)
         if os.path.isdir(path):
             path = os.path.join(path, "*")
         candidates = [path] if os.path.lexists(path) else _glob("", path)
-        found.update(name for name in candidates if not os.path.isdir(name))
-    return _without_aliases(sorted(found))
+        files = [name for name in candidates if not os.path.isdir(name)]
+        found.update(files)
+        if not files:
+            missing.add(pattern)
+    return _without_aliases(sorted(found)), missing
 
 
 def _match_one(pattern: str) -> list[str]:

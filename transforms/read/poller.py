@@ -94,9 +94,9 @@ class Poller:
         self.unsettled = False
         local = [feed for feed in self.feeds if not is_web_url(feed)]
         self.missing = {feed for feed in local if not os.path.exists(local_path(feed))}
-        self.missing |= {pattern for pattern in self.patterns if not watch([pattern])}
         yield from self._read_feeds()
-        found = watch(self.patterns)
+        found, unmatched = watch(self.patterns)
+        self.missing |= unmatched
         for path in self._changed(found):
             if self.stopping():
                 return

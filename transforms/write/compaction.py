@@ -7,7 +7,6 @@ rows stand twice.
 """
 
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -21,6 +20,8 @@ import pyarrow as pa
 
 from schemas.tables import TABLES, Table
 from transforms.write.exchange import CANNOT, exchange
+from transforms.write.file_names import round_of
+from transforms.write.locks import COMPACT_LOCK, FILES_LOCK, compact_lock, files_lock
 from transforms.write.manifest import UNFINISHED_FILE, read_run
 from transforms.write.merging import (
     Source,
@@ -34,9 +35,8 @@ from transforms.write.merging import (
 from transforms.write.output import OutputError, output_error
 from transforms.write.parquet import EMPTY_FILE, MAX_ROWS_PER_FILE, ParquetFolder
 from transforms.write.retention import Retention
-from transforms.write.rounds import FILES_LOCK, committed_files, files_lock, round_of
+from transforms.write.rounds import committed_files
 
-COMPACT_LOCK = ".compact.lock"  # held by the one compaction of an output
 # Beside the tables: DuckDB and polars also read folders and files whose names begin with a dot.
 WORK_FOLDER = ".compact.tmp"
 
@@ -101,8 +101,12 @@ def compacting(folder: Path) -> Iterator[Path]:
         OutputError: another one is under way, or the folder cannot be written.
     """
     work = folder / WORK_FOLDER
-    with _only_one(folder):
+    with compact_lock(folder):
+        with files_lock(folder):
+            pass  # there is such a file now
         try:
+            for name in (COMPACT_LOCK, FILES_LOCK):
+                _own_like(folder / name, folder.stat(), must=False)
             _clear(folder, work)
             work.mkdir()
             yield work
@@ -110,28 +114,6 @@ def compacting(folder: Path) -> Iterator[Path]:
             raise output_error(Path(error.filename or folder), error) from error
         finally:
             _discard(work)
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    path = folder / COMPACT_LOCK
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise output_error(path, error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        with files_lock(folder):
-            pass
-        for name in (COMPACT_LOCK, FILES_LOCK):
-            _own_like(folder / name, folder.stat(), must=False)
-        yield
-    except BlockingIOError as error:
-        raise OutputError(
-            f"another compaction of {folder} is under way: wait until it has ended"
-        ) from error
-    finally:
-        os.close(descriptor)
 
 
 def _clear(folder: Path, work: Path) -> None:

@@ -2,11 +2,12 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from schemas.tables import TABLES
+from transforms.write.file_names import files_of_tables, is_of_a_run, is_ours
+from transforms.write.locks import files_lock
 from transforms.write.output import OutputError, local_folder, output_error, replace_file
 
 RUN_FILE = "run.json"
@@ -16,14 +17,6 @@ UNFINISHED_FILE = ".unfinished"
 VOLATILE = ("timings", "finished_at")
 
 _MAX_RUN_FILE_BYTES = 64 * 2**20
-_DATE = r"date=\d{4}-\d{2}-\d{2}"
-_PART = r"part-(?:[0-9a-f]{32}|empty)\.parquet"
-_ANY_PART = r"part-(?:(?:\d{9}-|compact-)?[0-9a-f]{32}|empty)\.parquet"  # of rounds as well
-_TABLE = "|".join(table.name for table in TABLES)
-_OUR_FILE = re.compile(rf"(?:{_TABLE})/{_DATE}/{_PART}", re.ASCII)
-_OUR_LEFTOVER = re.compile(
-    rf"(?:{_TABLE})/{_DATE}/(?:{_ANY_PART}|\.{_ANY_PART}\.\d+-\d+\.tmp)", re.ASCII
-)
 
 
 def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
@@ -77,15 +70,12 @@ def clear_output(output: str) -> None:
     Raises:
         OutputError: a file cannot be removed.
     """
-    from transforms.write.rounds import files_lock  # which itself needs this module
-
     folder = local_folder(output)
     with files_lock(folder):  # else a compaction could bring back what is removed
         replace_file(folder / UNFINISHED_FILE, b"begun\n")
         _unlink(folder / RUN_FILE)
-        for name in sorted(_leftovers(folder)):
-            if _OUR_LEFTOVER.fullmatch(name):
-                _remove(folder / name)
+        for name in sorted(filter(is_ours, files_of_tables(folder))):
+            _remove(folder / name)
 
 
 def read_run(output: str) -> dict[str, Any] | None:
@@ -128,7 +118,7 @@ def commit_run(output: str, files: list[str], summary: dict[str, Any]) -> None:
         ValueError: ``files`` holds a path this stage does not write, or ``summary`` is not JSON.
     """
     folder = local_folder(output)
-    strange = next((name for name in files if not _OUR_FILE.fullmatch(name)), None)
+    strange = next((name for name in files if not is_of_a_run(name)), None)
     if strange is not None:
         raise ValueError(f"not a file of a table: {strange}")
     text = json.dumps(
@@ -137,8 +127,8 @@ def commit_run(output: str, files: list[str], summary: dict[str, Any]) -> None:
     old = read_run(output)
     known = set(old["files"]) if old else set()
     if (folder / UNFINISHED_FILE).exists() or (old and "rounds" in old):
-        known |= _leftovers(folder)
-    stale = sorted(name for name in known - set(files) if _OUR_LEFTOVER.fullmatch(name))
+        known |= set(files_of_tables(folder))
+    stale = sorted(name for name in known - set(files) if is_ours(name))
     for name in stale:
         _remove(folder / name)
     if old is None or _lasting(old) != _lasting(json.loads(text)):
@@ -177,14 +167,6 @@ def _is_empty_folder(path: Path) -> bool:
 
 def _lasting(run: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name not in VOLATILE}
-
-
-def _leftovers(folder: Path) -> set[str]:
-    return {
-        path.relative_to(folder).as_posix()
-        for table in TABLES
-        for path in (folder / table.name).glob("date=*/*")
-    }
 
 
 def is_unfinished(folder: Path) -> bool:

@@ -5,20 +5,24 @@ names, get their own names, and count from the moment run.json names the round. 
 that run.json does not name were left by a run that was killed in between, and do not count.
 """
 
-import fcntl
 import json
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from schemas import Rejected
-from schemas.tables import TABLES
+from transforms.write.file_names import (
+    files_of_tables,
+    is_compacted,
+    is_of_a_run,
+    is_temporary,
+    round_of,
+)
+from transforms.write.locks import files_lock
 from transforms.write.manifest import RUN_FILE, is_unfinished, read_run, remove_mark
 from transforms.write.output import (
     OutputError,
@@ -30,84 +34,19 @@ from transforms.write.output import (
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rows import ROW_SOURCES, Row, moved_rows, utc_date
 
-FILES_LOCK = ".files.lock"  # held while files get or lose their names
-RUN_LOCK = ".running.lock"  # held by the one run that adds rounds
 _MOST_LETTERS = 200_000  # known at once; beyond that only those of the same day
 MOVED = "moved"  # records that go into event_articles as well
-_TABLE = "|".join(table.name for table in TABLES)
-_DATE = r"date=\d{4}-\d{2}-\d{2}"
-_ROUND_FILE = re.compile(
-    rf"(?:{_TABLE})/{_DATE}/part-(?P<round>\d{{9}})-[0-9a-f]{{32}}\.parquet", re.ASCII
-)
-_BOUNDED = re.compile(rf"(?:{_TABLE})/{_DATE}/part-[0-9a-f]{{32}}\.parquet", re.ASCII)
-_TEMPORARY = re.compile(
-    rf"(?:{_TABLE})/{_DATE}/\.part-(?:compact-|\d{{9}}-)?(?:[0-9a-f]{{32}}|empty)\.parquet"
-    r"\.\d+-\d+\.tmp",
-    re.ASCII,
-)
-
-
-def round_of(path: str) -> int | None:
-    """Say which round wrote a file, by its path relative to the output; None for other files."""
-    match = _ROUND_FILE.fullmatch(path)
-    return int(match["round"]) if match else None
-
-
-@contextmanager
-def files_lock(folder: Path) -> Iterator[None]:
-    """Keep others from giving or taking names of files in an output while the block runs.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    with _locked(folder / FILES_LOCK, fcntl.LOCK_EX):
-        yield
-
-
-@contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
-    """Make this the only run that adds rounds to an output while the block runs.
-
-    Raises:
-        OutputError: another one does, or the folder cannot be written.
-    """
-    try:
-        with _locked(folder / RUN_LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            yield
-    except BlockingIOError as error:
-        raise OutputError(
-            f"another run is writing to {folder}: stop it or choose another folder"
-        ) from error
-
-
-@contextmanager
-def _locked(path: Path, how: int) -> Iterator[None]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise output_error(path, error) from error
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def committed_files(folder: Path, run: dict[str, Any]) -> list[str]:
     """List the Parquet files of the tables that count, by paths relative to the output."""
     listed, rounds = set(run["files"]), run.get("rounds", 0)
     found = []
-    for path in _table_files(folder):
+    for path in files_of_tables(folder):
         number = round_of(path)
         if path in listed or is_compacted(path) or (number is not None and number <= rounds):
             found.append(path)
     return sorted(found)
-
-
-def is_compacted(path: str) -> bool:
-    """Say whether a file was made of several earlier ones."""
-    return Path(path).name.startswith("part-compact-")
 
 
 def remove_uncommitted(folder: Path, run: dict[str, Any]) -> int:
@@ -119,21 +58,15 @@ def remove_uncommitted(folder: Path, run: dict[str, Any]) -> int:
     rounds, listed = run.get("rounds", 0), set(run["files"])
     cut_off = is_unfinished(folder)  # a run of the other kind, which ends, left files as well
     removed = 0
-    for path in _table_files(folder):
-        stray = cut_off and _BOUNDED.fullmatch(path) and path not in listed
-        if _TEMPORARY.fullmatch(path) or stray or (round_of(path) or 0) > rounds:
+    for path in files_of_tables(folder):
+        stray = cut_off and is_of_a_run(path) and path not in listed
+        if is_temporary(path) or stray or (round_of(path) or 0) > rounds:
             try:
                 (folder / path).unlink(missing_ok=True)
             except OSError as error:
                 raise output_error(folder / path, error) from error
             removed += 1
     return removed
-
-
-def _table_files(folder: Path) -> Iterator[str]:
-    for table in TABLES:
-        for path in (folder / table.name).glob("date=*/*"):
-            yield path.relative_to(folder).as_posix()
 
 
 @dataclass
