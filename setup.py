@@ -19,6 +19,7 @@ setup(
     },
     install_requires=[
         "apache-beam==2.77.0",  # bounded runs lean on its in-process runner: raise it with care
+        "brotli>=1.2",  # earlier ones cannot bound what comes out
         "charset-normalizer",
         "defusedxml",
         "duckdb",
@@ -34,6 +35,7 @@ setup(
         "lxml_html_clean",  # trafilatura needs it; older pip does not find it by its extra
         "numpy",
         "prometheus-client",
+        "protego",
         "py3langid",
         "pyarrow",
         "python-dateutil",
@@ -43,6 +45,7 @@ setup(
         "torch==2.13.0",
         "trafilatura",
         "warcio",
+        "zstandard",
     ],
     extras_require={
         "dev": ["hypothesis", "mypy", "pandas", "polars", "pytest", "ruff", "scikit-learn"],

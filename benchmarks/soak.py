@@ -132,7 +132,7 @@ def _run(feeds: Feeds, port: int, options: argparse.Namespace) -> tuple[list[Sam
         sys.executable, "-m", "pipelines.detect_events", "--feeds", str(listed),
         "--output", str(options.output), "--streaming", "--overwrite", "--no-report",
         "--poll_seconds", str(POLL_SECONDS), "--window_days", str(WINDOW_MINUTES / 1440),
-        "--metrics_port", str(metrics),
+        "--metrics_port", str(metrics), "--allow_private_hosts",
     ]  # fmt: skip
     feeds.started = time.time()
     samples: list[Sample] = []

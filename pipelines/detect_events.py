@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -70,7 +71,8 @@ def _prepared(settings: Settings) -> int:
 
 def _refuse_own_output(files: list[str], output: Path) -> None:
     """Refuse input that lies where the output goes: the next run would read what this one wrote."""
-    inside = next((file for file in files if output.resolve() in Path(file).resolve().parents), "")
+    outside = os.path.join(os.path.realpath(output), "")
+    inside = next((file for file in files if os.path.realpath(file).startswith(outside)), "")
     if inside:
         raise ValueError(
             f"input {inside} lies in the output folder {output}: name another folder for --output, "

@@ -7,10 +7,13 @@ import apache_beam as beam
 from pipelines.options import Settings
 from schemas import (
     Assignment,
+    Attempt,
     ComparedArticle,
     Event,
     EventChange,
+    Fetch,
     Moved,
+    Reading,
     Rejected,
     Repeat,
     Sighting,
@@ -30,8 +33,8 @@ from transforms import (
 from transforms._shared.seeds import Seeds
 from transforms.embed.model import ModelFiles
 from transforms.read.files import portable
-from transforms.read.transform import Read
-from transforms.write.rounds import MOVED
+from transforms.read.transform import LogFetches, Read
+from transforms.write.rounds import MOVED, READINGS
 from transforms.write.transform import CollectRows
 
 MIB = 2**20
@@ -62,6 +65,7 @@ class Compared(NamedTuple):
     compared: beam.PCollection[ComparedArticle]
     repeats: beam.PCollection[Repeat]
     sightings: beam.PCollection[Sighting]
+    readings: tuple[beam.PCollection[Reading], ...]  # of feeds and lists of feeds
     rejected: tuple[beam.PCollection[Rejected], ...]  # of each stage that refuses
 
 
@@ -74,6 +78,8 @@ class Detected(NamedTuple):
     changes: beam.PCollection[EventChange]
     repeats: beam.PCollection[Repeat]
     sightings: beam.PCollection[Sighting]
+    attempts: beam.PCollection[Attempt]
+    readings: tuple[beam.PCollection[Reading], ...]
     rejected: tuple[beam.PCollection[Rejected], ...]
 
 
@@ -88,6 +94,7 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
             max_file_bytes=settings.max_file_mb * MIB,
             fetch_timeout_seconds=settings.fetch_timeout_seconds,
             feeds=frozenset(feeds),
+            allow_private_hosts=settings.allow_private_hosts,
         )
     )
     return read
@@ -108,7 +115,8 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
         model.dim, days, partitions=settings.partitions, bounded=bounded, seeds=seeds
     )
     rejected = (read.rejected, parsed.rejected, extracted.rejected, normalised.rejected)
-    return Compared(compared, identified.repeats, identified.sightings, rejected)
+    readings = (read.readings, parsed.readings)
+    return Compared(compared, identified.repeats, identified.sightings, readings, rejected)
 
 
 def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Detected:
@@ -126,13 +134,20 @@ def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) 
         scored.changes,
         upto.repeats,
         upto.sightings,
+        read.attempts,
+        upto.readings,
         upto.rejected,
     )
 
 
 def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
     """Write every table of a bounded run; returns the relative paths of the files."""
-    tables = {**_tables(detected), "dead_letters": detected.rejected | "Rejected" >> beam.Flatten()}
+    fetches: beam.PCollection[Fetch] = detected.attempts | LogFetches(detected.readings)
+    tables = {
+        **_tables(detected),
+        "dead_letters": detected.rejected | "Rejected" >> beam.Flatten(),
+        "fetch_log": fetches,
+    }
     paths = [records | WriteTable(name, output, dim) for name, records in tables.items()]
     return paths | "Written" >> beam.Flatten()
 
@@ -145,6 +160,8 @@ def collect(detected: Detected, rounds: str) -> None:
     for name, records in _tables(detected).items():
         _ = records | CollectRows(name, rounds)
     _ = detected.moved | CollectRows(MOVED, rounds)
+    for stage, readings in zip(("Read", "Parse"), detected.readings):
+        _ = readings | f"CollectReadings{stage}" >> CollectRows(READINGS, rounds)
     for stage, rejected in zip(REJECTING, detected.rejected):
         _ = rejected | f"CollectRejected{stage}" >> CollectRows("dead_letters", rounds)
 

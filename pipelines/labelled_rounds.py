@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from pipelines.labelled import read_lines
-from schemas import Document, Repeat
+from schemas import Document, Fetch, Reading, Repeat
 from transforms._shared.rejects import RejectError
 from transforms.extract.extraction import extract_article
 from transforms.identify.seen import SeenIndex
 from transforms.normalise.article import normalise_article
 from transforms.normalise.language import LanguageDetector
 from transforms.parse.document import parse_document
+from transforms.read.feed_book import FeedHealth
 from transforms.read.files import file_uri, modified
-from transforms.read.poller import FeedHealth
 
 ROUND = timedelta(hours=1)  # of the stream's own time
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -60,6 +60,10 @@ class LabelledRounds:
         documents = self.slices[self._next] if self._next < len(self.slices) else []
         self._next += 1
         yield from documents
+
+    def settle(self, readings: list[Reading]) -> list[Fetch]:
+        """There is nothing to judge."""
+        return []
 
     def health(self) -> list[FeedHealth]:
         """There are no feeds."""

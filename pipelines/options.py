@@ -12,8 +12,10 @@ from typing import NoReturn
 from schemas.event import GRANULARITIES
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.embed.model import DEFAULT_MODEL
+from transforms.read.feed import parse_span
 
 POLL_SECONDS = 60.0
+POLL_BOUNDS = "5m:6h"
 MOST_PARTITIONS = 1024  # every article is sent to each of them
 
 
@@ -39,7 +41,9 @@ class Settings:
     overwrite: bool
     streaming: bool
     resume: bool
-    poll_seconds: float
+    poll_seconds: float  # from the start of a round to the next
+    poll_bounds: tuple[float, float] | None  # seconds; None: every feed in every round
+    allow_private_hosts: bool
     metrics_port: int | None
     model: str
     max_tokens: int
@@ -65,6 +69,17 @@ def _positive_int(text: str) -> int:
     if value <= 0:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return value
+
+
+def _bounds(text: str) -> tuple[float, float]:
+    least, _, most = text.partition(":")
+    try:
+        bounds = parse_span(least).total_seconds(), parse_span(most).total_seconds()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not like 5m:6h: {error}") from error
+    if bounds[0] > bounds[1]:
+        raise argparse.ArgumentTypeError(f"{text}: the shortest time is longer than the longest")
+    return bounds
 
 
 def _partitions(text: str) -> int:
@@ -144,8 +159,21 @@ def build_parser() -> argparse.ArgumentParser:
         "--poll_seconds",
         type=_positive_float,
         metavar="S",
-        help="with --streaming: seconds from the start of a round to the next (default: "
-        f"{POLL_SECONDS:g})",
+        help="with --streaming: seconds from the start of a round to the next; when given, every "
+        f"feed is asked in every round (default: {POLL_SECONDS:g}, and each feed by --poll_bounds)",
+    )
+    add(
+        "--poll_bounds",
+        type=_bounds,
+        metavar="LEAST:MOST",
+        help="with --streaming: shortest and longest time between two requests for one feed, "
+        "chosen by how often it has something new; s, m, h or d (default: " + POLL_BOUNDS + ")",
+    )
+    add(
+        "--allow_private_hosts",
+        action="store_true",
+        help="fetch from this machine and private networks too; link-local addresses stay "
+        "refused (default: only from the public internet)",
     )
     add(
         "--metrics_port",
@@ -247,6 +275,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         raise UsageError("--partitions splits the search of a run that ends: leave it out here")
     if parsed.poll_seconds is not None and not parsed.streaming:
         raise UsageError("--poll_seconds is for --streaming")
+    if parsed.poll_bounds is not None and (not parsed.streaming or parsed.poll_seconds):
+        raise UsageError("--poll_bounds is for --streaming without --poll_seconds")
     if parsed.metrics_port is not None and not in_rounds:
         raise UsageError("--metrics_port is for --streaming or --resume")
     if parsed.resume and parsed.overwrite:
@@ -259,6 +289,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         streaming=parsed.streaming,
         resume=parsed.resume,
         poll_seconds=parsed.poll_seconds or POLL_SECONDS,
+        poll_bounds=None if parsed.poll_seconds else parsed.poll_bounds or _bounds(POLL_BOUNDS),
+        allow_private_hosts=parsed.allow_private_hosts,
         metrics_port=parsed.metrics_port,
         model=parsed.model,
         max_tokens=parsed.max_tokens,

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -27,13 +28,15 @@ from schemas import (
     Sighting,
 )
 from schemas.event import MERGED
-from schemas.ids import is_web_url
+from schemas.ids import event_id, is_web_url
 from schemas.tables import TABLES
 from transforms._shared.shards import SHARDS_PER_WINDOW
 from transforms.identify.seen import SeenIndex
+from transforms.read.feed_state import FeedState
 from transforms.write.manifest import read_run
 from transforms.write.output import local_folder
 from transforms.write.parquet import EMPTY_FILE
+from transforms.write.removed import removed_articles, removed_rows
 from transforms.write.rounds import committed_files, letter_name
 
 Row = dict[str, Any]
@@ -49,6 +52,7 @@ _PLACES = (
 )  # fmt: skip
 _ON_JOINING = ("role", "contested", "second_event_id", "votes", "score")
 _VECTOR = "embedding"
+_HAS_ITEMS = b'"items":'  # in the state of a feed
 _STRUCTS = {"keywords": Keyword, "entities": EntityCount, "languages": LanguageCount,
             "breaking_reasons": BreakingReason}  # fmt: skip
 
@@ -87,7 +91,7 @@ class OutputSeeds:
 
     def forget(self) -> None:
         """Free what is asked for only once, at the start."""
-        for known in (_articles, _places, _event_now):
+        for known in (_articles, _places, _homes, _written, _known):
             known.cache_clear()
 
     def unusable(self) -> list[Unusable]:
@@ -109,24 +113,63 @@ class OutputSeeds:
         moves = sorted(_moves(places), key=lambda move: (move.sequence, not move.merged))
         waiting = iter(moves)
         move = next(waiting, None)
-        rows = [row for row in _articles(self) if row["event_id_now"] in open_events]
+        rows = [row for row in _articles(self) if row["home"] in open_events]
         for place, row in enumerate(rows):
             until = rows[place + 1]["sequence"] if place + 1 < len(rows) else None
             due = []
             while move is not None and (until is None or move.sequence < until):
                 due.append(move)
                 move = next(waiting, None)
-            first = _history(places[row["article_id"], row["revision"]])[0]
+            told = places.get((row["article_id"], row["revision"]))
+            first = _history(told)[0] if told else _guessed_place(row)
             yield _decision(row, first, tuple(due), open_events)
 
-    def event(self, event_id: str) -> Event | None:
+    def last_sequence(self) -> int:
+        """See ``Seeds``."""
+        return max(
+            (
+                row["sequence"]
+                for table in ("articles", "event_articles")
+                for row in _rows(self, table, ("sequence",))
+            ),
+            default=0,
+        )
+
+    def lost_articles(self, counted: int) -> int:
+        """Say how many of the ``counted`` rows of articles are gone without having been removed."""
+        there = sum(len(revisions) for revisions in _written(self).values())
+        return max(0, counted - there - removed_rows(local_folder(self.output)))
+
+    def known(self) -> frozenset[str]:
+        """See ``Seeds``."""
+        return _known(self)
+
+    def event(self, name: str) -> Event | None:
         """See ``Seeds``; without its centroid."""
-        row = _open_events(self).get(event_id)
+        row = _open_events(self).get(name)
         return _event(row) if row else None
 
     def latest_seen_at(self) -> datetime | None:
         """Say when the newest article was seen; None when there is none."""
         return max((row["first_seen_at"] for row in _articles(self)), default=None)
+
+    def feed_states(self) -> dict[str, FeedState]:
+        """Say what is known of feeds, by feed id; one that cannot be read begins anew."""
+        latest: dict[str, Row] = {}
+        with_items: dict[str, tuple[datetime, bytes]] = {}
+        for row in _rows(self, "fetch_log", ("feed_id", "fetched_at", "state")):
+            name, at = row["feed_id"], row["fetched_at"]
+            if name not in latest or at >= latest[name]["fetched_at"]:
+                latest[name] = row
+            if _HAS_ITEMS in row["state"] and at >= with_items.get(name, (at, b""))[0]:
+                with_items[name] = (at, row["state"])
+        states = {}
+        for name, row in latest.items():
+            with suppress(ValueError):
+                full = with_items.get(name)
+                items = FeedState.from_bytes(full[1]).items if full else b""
+                states[name] = FeedState.from_bytes(row["state"], items)
+        return states
 
     def letters(self) -> set[str]:
         """Name the dead letters, see ``letter_name``."""
@@ -178,8 +221,8 @@ def _scan(seeds: OutputSeeds) -> _Scan:
     return _Scan({name: tuple(paths) for name, paths in usable.items()}, tuple(unusable))
 
 
-def _rows(seeds: OutputSeeds, table: str, columns: Sequence[str], part: str = "") -> Iterator[Row]:
-    """Read columns of the files of a table, of those that have ``part`` in their path."""
+def _rows(seeds: OutputSeeds, table: str, columns: Sequence[str]) -> Iterator[Row]:
+    """Read columns of the files of a table."""
     import pyarrow.parquet as pq
 
     folder = local_folder(seeds.output)
@@ -236,15 +279,24 @@ def _history(rows: Iterable[Row]) -> list[Row]:
 
 
 @lru_cache(maxsize=1)
-def _event_now(seeds: OutputSeeds) -> dict[str, str]:
-    """Say in which event each article is, by its last revision."""
-    now: dict[str, tuple[int, str]] = {}
-    for (article, _), rows in _places(seeds).items():
-        history = _history(rows)
-        if history[-1]["left_at"] is None:
-            found = (history[-1]["sequence"], history[-1]["event_id"])
-            now[article] = max(now.get(article, found), found)
-    return {article: event for article, (_, event) in now.items()}
+def _homes(seeds: OutputSeeds) -> dict[tuple[str, int], str]:
+    """Say in which event each article revision is now.
+
+    Rows say where the last revision went; those before it that were in the same event went along.
+    """
+    by_article: dict[str, list[tuple[int, list[Row]]]] = defaultdict(list)
+    for (article, revision), rows in _places(seeds).items():
+        by_article[article].append((revision, _history(rows)))
+    homes: dict[tuple[str, int], str] = {}
+    for article, revisions in by_article.items():
+        later: tuple[str, str] | None = None  # where the next revision began, and where it is
+        for revision, history in sorted(revisions, key=lambda found: found[0], reverse=True):
+            home = history[-1]["event_id"]
+            if later is not None and later[0] == home:
+                home = later[1]
+            homes[article, revision] = home
+            later = (history[0]["event_id"], home)
+    return homes
 
 
 @lru_cache(maxsize=1)
@@ -257,7 +309,7 @@ def _open_events(seeds: OutputSeeds) -> dict[str, Row]:
         if known is None or row["revision"] > known["revision"]:
             latest[row["event_id"]] = row
     found = {name: row for name, row in latest.items() if row["status"] == "active"}
-    for name in set(_event_now(seeds).values()) - latest.keys():
+    for name in set(_homes(seeds).values()) - latest.keys():
         found[name] = {}  # its row was lost
     return found
 
@@ -268,56 +320,70 @@ def _kept(seeds: OutputSeeds) -> dict[tuple[str, int], int]:
     rows = list(_rows(seeds, "articles", columns))
     clock = max((row["event_time"] for row in rows if row["time_known"]), default=None)
     window = timedelta(days=seeds.window_days) * (1 + 1 / SHARDS_PER_WINDOW)
-    now, events = _event_now(seeds), _open_events(seeds)
-    kept = {}
+    homes, events = _homes(seeds), _open_events(seeds)
+    kept: dict[tuple[str, int], int] = {}
     for row in rows:
+        name = (row["article_id"], row["revision"])
         in_window = not row["time_known"] or clock is None or row["event_time"] >= clock - window
-        if in_window or now.get(row["article_id"], row["event_id"]) in events:
-            kept[row["article_id"], row["revision"]] = row["sequence"]
+        if in_window or homes.get(name, row["event_id"]) in events:
+            kept[name] = max(kept.get(name, 0), row["sequence"])
     return kept
 
 
 @lru_cache(maxsize=1)
 def _articles(seeds: OutputSeeds) -> list[Row]:
     """Give the rows of articles still of use, in the order of decisions."""
-    kept, now = _kept(seeds), _event_now(seeds)
-    by_sequence = {}
+    kept, homes = _kept(seeds), _homes(seeds)
+    found: dict[tuple[str, int], Row] = {}
     for row in _rows(seeds, "articles", _COLUMNS["articles"]):
+        name = (row["article_id"], row["revision"])
         # A row can be there twice: in a compacted file, and in one it was made of.
-        if kept.get((row["article_id"], row["revision"])) == row["sequence"]:
-            row["event_id_now"] = now.get(row["article_id"], row["event_id"])
-            by_sequence[row["sequence"]] = row
-    return [by_sequence[sequence] for sequence in sorted(by_sequence)]
+        if kept.get(name) == row["sequence"]:
+            row["home"] = homes.get(name, row["event_id"])
+            found[name] = row
+    return [found[name] for name in sorted(found, key=lambda n: (found[n]["sequence"], n))]
+
+
+@lru_cache(maxsize=1)
+def _written(seeds: OutputSeeds) -> dict[str, set[int]]:
+    """Give the revisions of each article that have a row."""
+    written: dict[str, set[int]] = defaultdict(set)
+    for row in _rows(seeds, "articles", ("article_id", "revision")):
+        written[row["article_id"]].add(row["revision"])
+    return written
 
 
 @lru_cache(maxsize=1)
 def _sightings(seeds: OutputSeeds) -> dict[str, list[Sighting]]:
     """Give the last sighting of each article by identity key, oldest first.
 
-    Where the rows of an article were lost, its sightings do not count, so that it comes again if
-    it is still offered; where its sightings were lost, its rows stand in for them.
+    Where the row of a revision was lost, a sighting of it does not count, so that it comes again
+    if it is still offered; where it was removed because it was old, the sighting counts. Where the
+    sightings of an article were lost, its rows stand in for them.
     """
-    columns = ["article_id", "first_seen_at"]
-    written: dict[str, datetime] = {
-        row["article_id"]: row["first_seen_at"] for row in _rows(seeds, "articles", columns)
-    }
-    since = min(written.values(), default=None)
+    written, removed = _written(seeds), removed_articles(local_folder(seeds.output))
     latest: dict[str, tuple[Any, ...]] = {}
-    first: dict[str, datetime] = {}
-    for row in _rows(seeds, "sightings", _COLUMNS["sightings"]):
-        name, found = row["article_id"], (row["seen_at"], row["revision"], len(row["state"]), row)
-        first[name] = min(first.get(name, row["seen_at"]), row["seen_at"])
-        if name not in latest or found[:3] >= latest[name][:3]:
+    for row in _rows(seeds, "sightings", (*_COLUMNS["sightings"], "round")):
+        name, revision = row["article_id"], row["revision"]
+        if revision not in written.get(name, ()) and name not in removed:
+            continue
+        found = (row["round"], revision, row["seen_at"], len(row["state"]), row)
+        if name not in latest or found[:4] >= latest[name][:4]:
             latest[name] = found
     by_key: dict[str, list[Sighting]] = defaultdict(list)
-    for *_, row in sorted(latest.values(), key=lambda found: (found[0], found[3]["article_id"])):
-        name = row["article_id"]
-        if name in written or since is None or first[name] < since:
-            sighting = Sighting(**{field.name: row[field.name] for field in fields(Sighting)})
-            by_key[sighting.identity_key].append(sighting)
+    for *_, row in sorted(latest.values(), key=lambda found: (*found[:3], found[4]["article_id"])):
+        sighting = Sighting(**{field.name: row[field.name] for field in fields(Sighting)})
+        by_key[sighting.identity_key].append(sighting)
     for sighting in _rebuilt(row for row in _articles(seeds) if row["article_id"] not in latest):
         by_key[sighting.identity_key].append(sighting)
     return by_key
+
+
+@lru_cache(maxsize=1)
+def _known(seeds: OutputSeeds) -> frozenset[str]:
+    """Name the articles that have rows, but no sighting that counts."""
+    sighted = {s.article_id for found in _sightings(seeds).values() for s in found}
+    return frozenset(_written(seeds).keys() - sighted)
 
 
 def _rebuilt(rows: Iterable[Row]) -> Iterator[Sighting]:
@@ -351,6 +417,21 @@ def _moves(places: dict[tuple[str, int], list[Row]]) -> list[Move]:
         Move(frozenset(articles), before, after, at, reason, 1.0, reason.startswith(MERGED), place)
         for (place, before, after, reason, at), articles in moved.items()
     ]
+
+
+def _guessed_place(row: Row) -> Row:
+    """Say how an article came into its event when the rows about that were lost."""
+    opened = row["event_id"] == event_id(row["article_id"], row["revision"])
+    follows = "update" if row["revision"] > 1 else "duplicate"
+    copied = row["revision"] > 1 or row["dup_kind"] != "none"
+    return {
+        "event_id": row["event_id"],
+        "role": "seed" if opened else follows if copied else "member",
+        "score": row["event_score"],
+        "contested": False,
+        "second_event_id": "",
+        "votes": False,
+    }
 
 
 def _decision(row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, Row]) -> Decision:

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.console import FAILED, fail, say
 from pipelines.options import Settings, UsageError
-from transforms._shared.counts import reset, snapshot
+from transforms._shared.counts import count, reset, snapshot
 
 if TYPE_CHECKING:
     from pipelines.flow import Sources
     from pipelines.live.status import Observer
     from pipelines.resume import OutputSeeds
+    from schemas import Fetch
     from transforms.embed.model import ModelFiles
+    from transforms.read.feed_state import FeedState, Policy
     from transforms.read.poller import Poller
     from transforms.write.rounds import Rounds
 
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner")
 _MOST_SAID = 20  # unusable files named one by one
+_LOG_AGE = timedelta(minutes=10)  # that a row of fetch_log waits for others to come,
+_MOST_UNLOGGED = 2000  # and how many of them
 _JUMP = timedelta(minutes=10)  # the clock against the time that passed: worth a line,
 _WRONG = timedelta(days=1)  # and reason to stop, because every date would be judged by it
 
@@ -102,6 +106,8 @@ class Session:
     seeds: "OutputSeeds | None"
     started: float = field(default_factory=time.monotonic)
     missing: set[str] = field(default_factory=set)  # sources that are not there
+    once: bool = False  # there is one round only
+    fetches: "list[Fetch]" = field(default_factory=list)  # not written yet
     passed_over: int = 0  # files of the output that could not be used
     rounds: "Rounds" = field(init=False)  # asks for the counts, so it comes last
 
@@ -111,9 +117,20 @@ class Session:
         return {name: self.base.get(name, 0) + counted.get(name, 0)
                 for name in self.base.keys() | counted.keys()}  # fmt: skip
 
+    def feed_states(self) -> "dict[str, FeedState]":
+        """Give what earlier runs knew of feeds, by feed id."""
+        if self.seeds is None:
+            return {}
+        states = self.seeds.feed_states()
+        if self.seeds.lost_articles(self.base.get(("write", "rows_articles"), 0)):
+            # What feeds still offer of them is to come again, though they have not changed.
+            return {name: state.without_content() for name, state in states.items()}
+        return states
+
     def ended(self, poller: "Poller") -> None:
         """Commit what was collected, and tell of it."""
         self.clock.check()
+        self._log(poller.settle(self.rounds.take_readings()))
         ended = self.rounds.commit()
         if ended.rows["articles"] and self.seeds is not None:
             self.seeds.forget()  # every stage has asked for what it needs once
@@ -121,6 +138,22 @@ class Session:
         self._tell_missing(poller.missing)
         for observer in self.observers:
             observer.round_ended(ended, self.counters(), poller.health(), self.clock.now())
+
+    def _log(self, fetches: "list[Fetch]") -> None:
+        """Take rows for fetch_log; they alone make no round, but when they have waited long."""
+        from transforms.read.stopping import STOP
+
+        self.fetches += fetches
+        if not self.fetches:
+            return
+        age = self.clock.now() - self.fetches[0].fetched_at
+        last = self.once or STOP.is_set()
+        if self.rounds.has_rows() or last or age > _LOG_AGE or len(self.fetches) > _MOST_UNLOGGED:
+            for fetch in self.fetches:
+                count("write", "in")
+                count("write", "out", self.rounds.add("fetch_log", fetch))
+                count("write", "rows_fetch_log")
+            self.fetches = []
 
     def _tell_missing(self, missing: set[str]) -> None:
         for source in sorted(missing - self.missing):
@@ -174,7 +207,7 @@ def _run(
     reset()
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
-    session = Session(clock, _counters(earlier), observers, seeds)
+    session = Session(clock, _counters(earlier), observers, seeds, once=not settings.streaming)
     session.passed_over = len(seeds.unusable()) if seeds else 0
     rounds = session.rounds = Rounds(
         settings.output,
@@ -224,23 +257,47 @@ class MakePoller:
 
     def __call__(self) -> "Poller":
         from pipelines.flow import MIB
-        from transforms.read.fetch import HttpFetcher
+        from transforms._shared.web.fetch import HttpFetcher
+        from transforms.read.feed import parse_feed
+        from transforms.read.feed_book import FeedBook
         from transforms.read.origin import Limits
         from transforms.read.poller import Poller
         from transforms.read.reader import Reader
         from transforms.read.stopping import STOP
         from transforms.write.output import local_folder
 
-        now = _sessions[self.session].clock.now
+        settings, session = self.settings, _sessions[self.session]
+        now, once = session.clock.now, not settings.streaming
         reader = Reader(
-            HttpFetcher(self.settings.fetch_timeout_seconds),
+            HttpFetcher(settings.fetch_timeout_seconds, allow_private=settings.allow_private_hosts),
             now,
-            Limits(max_file_bytes=self.settings.max_file_mb * MIB),
+            Limits(max_file_bytes=settings.max_file_mb * MIB),
             frozenset(self.sources.feeds),
-            stored=not self.settings.streaming,
+            stored=once,
         )
-        outside = os.path.realpath(local_folder(self.settings.output))
-        return Poller(reader, self.sources.feeds, self.sources.files, now, STOP.is_set, outside)
+        feeds = [parse_feed(line) for line in self.sources.feeds]
+        book = FeedBook(feeds, _policy(settings), session.feed_states())
+        return Poller(
+            reader,
+            book,
+            self.sources.files,
+            now,
+            STOP.is_set,
+            os.path.realpath(local_folder(settings.output)),
+            every=once or settings.poll_bounds is None,
+            patient=once,
+            read_again=timedelta(days=settings.window_days) / 4,
+        )
+
+
+def _policy(settings: Settings) -> "Policy":
+    from transforms.read.feed_state import Policy
+    from transforms.read.schedule import Bounds
+
+    spans = settings.poll_bounds or (settings.poll_seconds, settings.poll_seconds)
+    least, most = (timedelta(seconds=seconds) for seconds in spans)
+    first = min(max(Bounds.first, least), most)
+    return Policy(Bounds(least, most, first))
 
 
 def _take_up(
@@ -254,7 +311,12 @@ def _take_up(
     from pipelines.resume import OutputSeeds
     from schemas import SCHEMA_VERSION
     from transforms.write.locks import files_lock
-    from transforms.write.manifest import clear_output, read_run, refuse_foreign
+    from transforms.write.manifest import (
+        clear_output,
+        is_being_replaced,
+        read_run,
+        refuse_foreign,
+    )
     from transforms.write.output import OutputError
     from transforms.write.rounds import remove_uncommitted
 
@@ -272,16 +334,22 @@ def _take_up(
         )
     versions = run.get("versions", {})
     schema, embedding = versions.get("schema"), versions.get("embedding_model")
+    tokens = run.get("options", {}).get("max_tokens")
     if schema != SCHEMA_VERSION:
         raise OutputError(
             f"{settings.output} was written with schema version {schema}, and this is version "
             f"{SCHEMA_VERSION}: go on with the newsevents that wrote it, or choose another folder"
         )
-    if embedding != model.model_id or run["options"].get("max_tokens") != settings.max_tokens:
+    if embedding != model.model_id or tokens != settings.max_tokens:
         raise OutputError(
             f"{settings.output} was made with the model {embedding} and --max_tokens "
-            f"{run['options'].get('max_tokens')}: vectors of another cannot be compared with "
+            f"{tokens}: vectors of another cannot be compared with "
             "them; name that one or choose another folder"
+        )
+    if is_being_replaced(folder, run):
+        raise OutputError(
+            f"a run that was to replace {settings.output} was cut off, so its files may be of "
+            "either run: begin anew with --overwrite, or choose another folder"
         )
     with files_lock(folder):
         removed = remove_uncommitted(folder, run)
@@ -303,7 +371,10 @@ def _take_up(
 
 def _say_unusable(unusable: list[Any]) -> None:
     for file in unusable[:_MOST_SAID]:
-        say(f"passed over {file.path}: {file.why}; put back a copy that is whole, or delete it")
+        say(
+            f"passed over {file.path}: {file.why}; to keep what it held, stop, put back a copy "
+            "that is whole and go on; else delete it"
+        )
     if len(unusable) > _MOST_SAID:
         say(f"and {len(unusable) - _MOST_SAID} more files")
 
@@ -314,9 +385,16 @@ def _say_start(settings: Settings, sources: "Sources", model: "ModelFiles") -> N
         what.append(f"{len(sources.feeds):,} feeds")
     if sources.files:
         what.append(f"files of {', '.join(settings.inputs)}")
-    pace = f"every {settings.poll_seconds:g} s" if settings.streaming else "once"
+    pace = _pace(settings) if settings.streaming else "once"
     stop = "; stop with Ctrl-C" if settings.streaming else ""
     say(f"reading {' and '.join(what)} {pace}; model: {model.model_id}{stop}")
+
+
+def _pace(settings: Settings) -> str:
+    if settings.poll_bounds is None:
+        return f"every {settings.poll_seconds:g} s"
+    least, most = (timedelta(seconds=seconds) for seconds in settings.poll_bounds)
+    return f"as often as each is worth it, every {least} to {most}"
 
 
 def _summary(

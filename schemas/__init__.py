@@ -22,6 +22,8 @@ from schemas.event import (
     Move,
     Moved,
 )
+from schemas.feed import Attempt, Dropped, Fetch, Reading
+from schemas.page import Page
 from schemas.reject import Rejected, Repeat
 from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
 
@@ -31,11 +33,13 @@ __all__ = [
     "SCHEMA_VERSION",
     "Article",
     "Assignment",
+    "Attempt",
     "BreakingReason",
     "ChannelReading",
     "ComparedArticle",
     "Decision",
     "Document",
+    "Dropped",
     "DuplicateVerdict",
     "EmbeddedArticle",
     "EntityCount",
@@ -44,6 +48,7 @@ __all__ = [
     "EventChange",
     "EventState",
     "Extraction",
+    "Fetch",
     "Identified",
     "Keyword",
     "LanguageCount",
@@ -52,6 +57,8 @@ __all__ = [
     "Move",
     "Moved",
     "Neighbour",
+    "Page",
+    "Reading",
     "Rejected",
     "Repeat",
     "Sighting",

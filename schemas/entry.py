@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from schemas.page import Page
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -39,6 +41,7 @@ class Identified:
     article_id: str  # see schemas.ids
     canonical_url: str  # canonical http(s) URL, or the file's URI
     revision: int  # 1 for a new article, higher for a changed one
+    page: Page | None = None  # None: not asked for
 
 
 @dataclass(frozen=True)

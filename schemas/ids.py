@@ -41,3 +41,8 @@ def event_id(seed_article_id: str, revision: int = 1) -> str:
 def change_id(event: str, change_type: str, at: str) -> str:
     """Name a change of an event so that a replay writes the same row."""
     return _hash_id("change", f"{event}\x00{change_type}\x00{at}")
+
+
+def feed_id(address: str) -> str:
+    """Name a feed by its address as listed, without the values of secrets."""
+    return _hash_id("feed", address)

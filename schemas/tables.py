@@ -6,6 +6,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schemas.feed import OUTCOMES
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -356,4 +358,36 @@ SIGHTINGS = Table(
     ),
 )
 
-TABLES = (ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS)
+FETCH_LOG = Table(
+    name="fetch_log",
+    description="One row per request for a feed: what came, and when it is asked for again.",
+    key=("feed_id", "fetched_at"),
+    partition_by="fetched_at",
+    columns=(
+        _text("feed_id", "Hash of the feed's address as listed."),
+        _text("feed", "The feed's address as listed; secrets redacted."),
+        _time("fetched_at", "When the answer came."),
+        _text("outcome", f"{', '.join(OUTCOMES[:-1])} or {OUTCOMES[-1]}."),
+        _text("error", "What was wrong, and the fix where there is one.", nullable=True),
+        _text("url", "Address that answered, after redirects; secrets redacted."),
+        Column("http_status", "int32", "Of the answer; null without one.", nullable=True),
+        Column("received_bytes", "int64", "Of the answer's body, as they came."),
+        _count("entries", "Items in the answer: kept, known and dropped ones; 0 when it was the "
+               "same as the last one, which is not looked at again."),
+        _count("kept", "Items that this feed had not shown before."),
+        _count("known", "Items that it had."),
+        Column("dropped", "struct", "Items that became no entry, by reason.", repeated=True,
+               fields=(_text("reason", "Stable code, as in dead_letters."),
+                       _count("count", "Items."))),
+        _count("deleted", "Items the feed says were taken back (at:deleted-entry)."),
+        _count("failures", "Failures in a row, with this one."),
+        _time("next_at", "When the feed is asked for again."),
+        Column("interval_seconds", "float64", "From fetched_at to next_at."),
+        _text("interval_reason", "What decided on that interval."),
+        Column("state", "bytes", "What a run that goes on needs to know of the feed."),
+        _ROUND,
+        _SCHEMA_VERSION,
+    ),
+)  # fmt: skip
+
+TABLES = (ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS, FETCH_LOG)

@@ -23,7 +23,7 @@ from pipelines.report.wording import STATES, clean_line
 
 if TYPE_CHECKING:
     from schemas import Event
-    from transforms.read.poller import FeedHealth
+    from transforms.read.feed_book import FeedHealth
     from transforms.write.rounds import Round
 
 QUIET, STRONG, BAD, GOOD = "quiet", "strong", "bad", "good"  # styles, beside event states and ""

@@ -10,7 +10,7 @@ from pipelines.live.counters import REFUSING, Counts, handled, rejects, since
 from pipelines.report.wording import clean_line
 
 if TYPE_CHECKING:
-    from transforms.read.poller import FeedHealth
+    from transforms.read.feed_book import FeedHealth
 
 OK, FAILING, SILENT = "ok", "failing", "silent"
 

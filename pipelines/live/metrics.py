@@ -34,7 +34,7 @@ from pipelines.report.wording import clean_line
 from transforms._shared.counts import MICROSECONDS, snapshot
 
 if TYPE_CHECKING:
-    from transforms.read.poller import FeedHealth
+    from transforms.read.feed_book import FeedHealth
     from transforms.write.rounds import Round
 
 HOST = "127.0.0.1"

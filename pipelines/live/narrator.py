@@ -11,7 +11,7 @@ from pipelines.live.tally import round_line, tally
 from pipelines.progress import describe
 
 if TYPE_CHECKING:
-    from transforms.read.poller import FeedHealth
+    from transforms.read.feed_book import FeedHealth
     from transforms.write.rounds import Round
 
 _HEARTBEAT = timedelta(minutes=10)

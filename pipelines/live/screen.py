@@ -20,7 +20,7 @@ from pipelines.options import Settings
 from transforms._shared.counts import snapshot
 
 if TYPE_CHECKING:
-    from transforms.read.poller import FeedHealth
+    from transforms.read.feed_book import FeedHealth
     from transforms.write.rounds import Round
 
 _MOST_EVENTS = 8

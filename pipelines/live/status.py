@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from transforms.read.poller import FeedHealth
+    from transforms.read.feed_book import FeedHealth
     from transforms.write.rounds import Round
 
 Counters = dict[tuple[str, str], int]

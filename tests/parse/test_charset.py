@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transforms._shared.charset import decode, storable
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode, storable
 
 XML = '<?xml version="1.0" encoding="{}"?><p>{}</p>'
 META = "<html><head><meta charset='{}'></head><body>{}</body></html>"

@@ -108,7 +108,10 @@ def stream(out, capfd):
     def run(*arguments, expect=0, mode="--streaming"):
         capfd.readouterr()
         pace = ["--poll_seconds", "0.05"] if mode == "--streaming" else []
-        code = main([*map(str, arguments), mode, *pace, "--output", str(out), "--no-report"])
+        code = main(
+            [*map(str, arguments), mode, *pace, "--allow_private_hosts", "--output", str(out),
+             "--no-report"]
+        )  # fmt: skip
         captured = capfd.readouterr()
         assert code == expect, captured.err
         return captured.out + captured.err
@@ -151,8 +154,11 @@ def test_results_come_round_by_round_until_it_is_stopped(site, out, stream):
     assert kinds == {"created": 2, "updated": 1}
     assert "3 articles" in said
     run = json.loads((out / "run.json").read_text())
-    assert run["rounds"] == 2
+    assert {row["round"] for row in rows(out, "articles")} == {1, 2}
     assert run["counts"]["stages"]["read"]["skipped_unchanged"] >= 1
+    fetches = sorted(rows(out, "fetch_log"), key=lambda row: row["fetched_at"])
+    assert [row["outcome"] for row in fetches] == ["NEW", "NEW", "DUP_ONLY", "DUP_ONLY"]
+    assert [(row["kept"], row["known"]) for row in fetches] == [(1, 0), (2, 1), (0, 0), (0, 0)]
 
 
 def test_a_resumed_run_adds_what_is_new_and_nothing_twice(site, out, stream):
@@ -210,13 +216,15 @@ def test_without_streaming_resume_takes_one_round(site, out, stream):
 
 def test_a_run_that_ended_is_a_place_to_go_on_from(site, out, stream, tmp_path):
     site.tell("echo", 0, 1, 2)
-    assert main(["--feeds", site.url("echo"), "--output", str(out), "--no-report"]) == 0
+    assert main(["--feeds", site.url("echo"), "--output", str(out), "--no-report",
+                 "--allow_private_hosts"]) == 0  # fmt: skip
     site.tell("echo", 3)
     stream("--feeds", site.url("echo"), mode="--resume")
     events = events_by_url(out)
     assert len(rows(out, "articles")) == 4
     assert events["https://echo.example/3"] == events["https://echo.example/2"]
-    again = main(["--feeds", site.url("echo"), "--output", str(out), "--no-report", "--overwrite"])
+    again = main(["--feeds", site.url("echo"), "--output", str(out), "--no-report", "--overwrite",
+                  "--allow_private_hosts"])  # fmt: skip
     assert again == 0
     assert len(rows(out, "articles")) == 4
 
@@ -506,7 +514,8 @@ def test_a_signal_ends_it_after_the_round_and_a_second_one_at_once(site, out, si
 
     site.on_fetch = fetch
     command = [sys.executable, "-m", "pipelines.detect_events", "--feeds", site.url("echo"),
-               "--output", str(out), "--streaming", "--poll_seconds", "0.1"]  # fmt: skip
+               "--output", str(out), "--streaming", "--poll_seconds", "0.1",
+               "--allow_private_hosts"]  # fmt: skip
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as run:  # fmt: skip
         assert begun.wait(120)

@@ -5,7 +5,7 @@ import pytest
 
 from schemas import Rejected
 from transforms._shared.rejects import RejectError
-from transforms.read.fetch import Fetched
+from transforms._shared.web.fetch import Fetched
 from transforms.read.origin import Limits
 from transforms.read.poller import Poller
 from transforms.read.reader import Reader

@@ -8,7 +8,7 @@ import pytest
 from schemas import Document, Rejected
 from schemas.document import DOCUMENT_KINDS
 from transforms._shared.rejects import RejectError
-from transforms.read.fetch import Fetched
+from transforms._shared.web.fetch import Fetched
 from transforms.read.origin import Limits
 from transforms.read.reader import Reader
 

@@ -13,8 +13,8 @@ from pipelines.options import parse_settings
 from schemas import Document
 from transforms._shared.records import register_record_coders
 from transforms._shared.rejects import RejectError
+from transforms._shared.web.fetch import Fetched
 from transforms.embed.model import resolve_model
-from transforms.read.fetch import Fetched
 from transforms.read.files import portable
 from transforms.read.stopping import STOP
 from transforms.read.transform import PollDocuments, ReadDocuments

@@ -11,11 +11,13 @@ from schemas import (
     Assignment,
     BreakingReason,
     ComparedArticle,
+    Dropped,
     DuplicateVerdict,
     EmbeddedArticle,
     EntityCount,
     Event,
     EventChange,
+    Fetch,
     Keyword,
     LanguageCount,
     Rejected,
@@ -102,6 +104,10 @@ _REJECTED = Rejected(
 
 
 _SIGHTING = Sighting("a1", 2, "news.example", NOON, b"\x02state")
+_FETCH = Fetch(
+    "f1", "https://news.example/feed", NOON, "NEW", "", "https://news.example/feed", 200, 1234, 4,
+    2, 1, (Dropped("empty_entry", 1),), 0, 0, NOON, 900.0, "rate", b"{}",
+)  # fmt: skip
 _ORIGINAL = DuplicateVerdict("none", "", 0.0, "")
 
 
@@ -116,6 +122,7 @@ RECORDS = {
     "event_articles": make_assignment,
     "event_changes": lambda **changes: replace(_CHANGE, **changes),
     "dead_letters": lambda **changes: replace(_REJECTED, **changes),
+    "fetch_log": lambda **changes: replace(_FETCH, **changes),
     "sightings": lambda **changes: replace(_SIGHTING, **changes),
 }
 

@@ -78,7 +78,13 @@ class Kept(Generic[_T]):
             log.add(_packed(record))
             held.length += 1
         if held.length > self._trim_at.setdefault(key, _LEAST_TRIMMED):
-            live = [r for r in log.read() if self._live(held.value, _unpacked(r))]
+            all_of_it = list(log.read())
+            last = len(all_of_it) - 1  # it may say how far the object has counted
+            live = [
+                record
+                for place, record in enumerate(all_of_it)
+                if place == last or self._live(held.value, _unpacked(record))
+            ]
             log.clear()
             for packed in live:
                 log.add(packed)

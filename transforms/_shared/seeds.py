@@ -13,6 +13,10 @@ class Seeds(Protocol):
         """Give what was remembered of the articles of one identity key, oldest first."""
         ...
 
+    def known(self) -> frozenset[str]:
+        """Name the articles that are in the output though no sighting tells of them."""
+        ...
+
     def compared(self) -> Iterator[ComparedArticle]:
         """Give the articles still of use as they were compared, in the order they were."""
         ...
@@ -21,6 +25,10 @@ class Seeds(Protocol):
         """Give what was decided on every article of an open event, in the order it was."""
         ...
 
-    def event(self, event_id: str) -> Event | None:
+    def last_sequence(self) -> int:
+        """Give the ``sequence`` of the last decision on any article, 0 when there was none."""
+        ...
+
+    def event(self, name: str) -> Event | None:
         """Give the last revision of an event that was open; None when there was none."""
         ...

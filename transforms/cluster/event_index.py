@@ -159,6 +159,10 @@ class EventIndex:
         self._close(set(decision.closed))
         self._moves, self._merged, self._touched = [], [], {}
 
+    def go_on_from(self, sequence: int) -> None:
+        """Count decisions from ``sequence`` on, when more were made than are repeated."""
+        self._decided = max(self._decided, sequence)
+
     def novelty(self, event: str) -> float:
         """Give how new an open event was when it was opened, [0, 1]; 1 when it is not open."""
         return self._events[event].novelty if event in self._events else 1.0

@@ -134,13 +134,15 @@ class _ClusterNext(_Cluster):
 
     def setup(self) -> None:
         super().setup()
-        self._kept = Kept(self._new_index, EventIndex.replay, self._seeded, _is_live)
+        self._kept = Kept(self._new_index, _replay, self._seeded, _is_live)
 
     def start_bundle(self) -> None:
         self._indexes: dict[str, EventIndex] = {}
 
-    def _seeded(self, key: str) -> Iterator[Decision]:
-        return self._seeds.decisions() if self._seeds else iter(())
+    def _seeded(self, key: str) -> Iterator[Decision | int]:
+        if self._seeds:
+            yield self._seeds.last_sequence()
+            yield from self._seeds.decisions()
 
     def process(
         self,
@@ -192,5 +194,14 @@ def _decision(
     )
 
 
-def _is_live(index: EventIndex, decision: Decision) -> bool:
-    return index.holds(decision.assignment.compared.embedded.article.article_id)
+def _replay(index: EventIndex, record: Decision | int) -> None:
+    if isinstance(record, int):
+        index.go_on_from(record)
+    else:
+        index.replay(record)
+
+
+def _is_live(index: EventIndex, decision: Decision | int) -> bool:
+    return isinstance(decision, int) or index.holds(
+        decision.assignment.compared.embedded.article.article_id
+    )

@@ -30,13 +30,14 @@ def extract_article(identified: Identified) -> Extraction:
     """Free the text of one entry from its page, its markup and its site's clutter.
 
     The best source wins: the page, the feed's own content, its summary, the headline alone;
-    ``method`` says which. A missing headline is cut from the beginning of the text.
+    ``method`` says which. A page that was fetched for a feed's entry wins only when it says more
+    than the feed. A missing headline is cut from the beginning of the text.
 
     Raises:
         RejectError: ``no_text``, when neither a text nor a headline can be found.
     """
     entry = identified.entry
-    page = read_page(entry.content, entry.url, entry.received_at) if _is_page(entry) else None
+    page, is_wall = _page_of(identified)
     summary = fragment_text(entry.summary)
     text = _best_text(entry, page, summary)
     title = _title(entry, page, text)
@@ -61,8 +62,26 @@ def extract_article(identified: Identified) -> Extraction:
         published=published,
         published_source=published_source,
         method=text.method,
-        access_state=_access_state(entry, page, text),
+        access_state="consent_wall" if is_wall else _access_state(identified, page, text),
     )
+
+
+def _page_of(identified: Identified) -> tuple[PageArticle | None, bool]:
+    """Read the entry's own page or the one that was fetched for it.
+
+    Says also whether a fetched one is a consent wall, of which nothing is used.
+    """
+    entry, fetched = identified.entry, identified.page
+    if _is_page(entry):
+        return read_page(entry.content, entry.url, entry.received_at), False
+    if fetched is None or not fetched.html:
+        return None, False
+    try:
+        page = read_page(fetched.html, fetched.url, fetched.fetched_at)
+    except Exception:  # a page that no library can read must not cost the feed's text
+        return None, False
+    is_wall = page is not None and page.access_state == "consent_wall"
+    return (None if is_wall else page), is_wall
 
 
 def _is_page(entry: Entry) -> bool:
@@ -70,9 +89,20 @@ def _is_page(entry: Entry) -> bool:
 
 
 def _best_text(entry: Entry, page: PageArticle | None, summary: str) -> _Text:
+    of_page = _Text(page.title, page.body, page.quoted, "trafilatura") if page else None
+    if of_page is None or _is_page(entry):
+        return _own_text(entry, of_page, summary)
+    own = _own_text(entry, None, summary)
+    # A scrap of a page is a notice sooner than a story; it has to do where the feed says nothing.
+    enough = max(len(own.body), MIN_BODY_CHARS) if own.body else 1
+    return of_page if len(of_page.body) >= enough else own
+
+
+def _own_text(entry: Entry, of_page: _Text | None, summary: str) -> _Text:
+    """Choose among what the entry itself came with."""
     own = _Text("", "", "", "title_only")
-    if page is not None and page.body:
-        own = _Text(page.title, page.body, page.quoted, "trafilatura")
+    if of_page is not None and of_page.body:
+        own = of_page
     elif entry.content_type == "html":
         own = _Text("", fragment_text(entry.content), "", _own_method(entry))
     elif entry.content_type == "text" and entry.content.strip():
@@ -126,7 +156,12 @@ def _declared_date(entry: Entry, page: PageArticle | None) -> tuple[str, str]:
     return entry.published, entry.published_source if entry.published.strip() else ""
 
 
-def _access_state(entry: Entry, page: PageArticle | None, text: _Text) -> str:
+def _access_state(identified: Identified, page: PageArticle | None, text: _Text) -> str:
+    entry, fetched = identified.entry, identified.page
+    if fetched is not None and text.method != "trafilatura":
+        if page is not None and page.access_state == "paywall":
+            return "paywall"
+        return "feed_only" if fetched.html else fetched.access_state
     if page is not None and (text.method == "trafilatura" or page.access_state != "unknown"):
         return page.access_state
     if _is_feed(entry) or (text.method == "feed_summary" and is_web_url(entry.url)):

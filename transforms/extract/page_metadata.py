@@ -147,10 +147,25 @@ def _language(
 
 
 def _accessible_for_free(nodes: list[dict[str, Any]], meta: dict[str, str]) -> bool | None:
-    for node in nodes:
-        value = node.get("isAccessibleForFree") if _is_article(node) else None
-        said = str(value).strip().lower().rsplit("/", 1)[-1]
-        if said in ("true", "false"):
-            return said == "true"
+    articles = [node for node in nodes if _is_article(node)]
+    for node in articles:
+        said = _is_free(node)
+        if said is not None:
+            return said
+    # Some sites say it of the withheld part alone.
+    if any(_is_free(part) is False for node in articles for part in _parts(node)):
+        return False
     tier = meta.get("article:content_tier", "").lower()
     return {"locked": False, "free": True}.get(tier)
+
+
+def _is_free(node: dict[str, Any]) -> bool | None:
+    said = str(node.get("isAccessibleForFree")).strip().lower().rsplit("/", 1)[-1]
+    return said == "true" if said in ("true", "false") else None
+
+
+def _parts(node: dict[str, Any]) -> list[dict[str, Any]]:
+    parts = node.get("hasPart")
+    return [
+        part for part in (parts if isinstance(parts, list) else [parts]) if isinstance(part, dict)
+    ]

@@ -74,13 +74,16 @@ class SeenIndex:
             ``received_at``. A day in which nothing is received at all counts once, however long
             it lasted: what a feed still offers after a break was not forgotten meanwhile. None
             forgets nothing, for bounded input: files of many years can be dropped together.
+        known: ids of articles of which nothing else is remembered; they do not pass again, and
+            changes of theirs are not seen.
 
     Memory: about 4 KB per article seen within the window and 0.5 KB as bytes; an article that
     changes its text and its addresses again and again takes at most four times that.
     """
 
-    def __init__(self, window: timedelta | None) -> None:
+    def __init__(self, window: timedelta | None, known: frozenset[str] = frozenset()) -> None:
         self._window = window
+        self._known = known
         self._clock = 0  # largest received_at, in microseconds since 1970; 0 before the first
         self._age = 0  # microseconds that entries were received in
         self._changed: dict[str, None] = {}
@@ -124,9 +127,12 @@ class SeenIndex:
             return seen, "same_guid"
         return None
 
-    def _add(self, entry: Entry, url: str, names: _Names, payload: Payload) -> Identified:
+    def _add(self, entry: Entry, url: str, names: _Names, payload: Payload) -> Identified | Repeat:
+        name = article_id(url, payload.text_hash.hex())
+        if name in self._known:
+            return Repeat(key=entry.key, article_id=name, reason=names.own_reason)
         seen = _Seen(
-            article_id=article_id(url, payload.text_hash.hex()),
+            article_id=name,
             key=identity_key_of(url, payload.text_hash),
             canonical_url=url or canonical_url(entry.url),
             revision=1,

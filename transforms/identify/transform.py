@@ -86,7 +86,9 @@ class _IdentifyNext(beam.DoFn):
 
     def setup(self) -> None:
         self._kept = Kept(
-            make=lambda: SeenIndex(self._window),
+            make=lambda: SeenIndex(
+                self._window, self._seeds.known() if self._seeds else frozenset()
+            ),
             replay=SeenIndex.learn,
             seeds=lambda key: self._seeds.sightings(key) if self._seeds else (),
             live=SeenIndex.holds,

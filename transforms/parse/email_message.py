@@ -10,8 +10,8 @@ from email.utils import parseaddr
 
 from schemas import Document, Entry
 from schemas.ids import is_web_url
+from transforms._shared.charset import decode, storable
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode, storable
 from transforms.parse.dates import MAX_DATE_CHARS
 from transforms.parse.found import Found
 from transforms.parse.markup import one_line

@@ -8,9 +8,9 @@ from xml.sax import SAXParseException
 import feedparser
 
 from schemas import Document, Entry
+from transforms._shared.charset import decode, storable
 from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode, storable
 from transforms.parse.dates import feed_date
 from transforms.parse.feed_text import FEED_ROOTS, FeedText, prepare
 from transforms.parse.found import (
@@ -28,6 +28,10 @@ from transforms.parse.markup import one_line, plain_line, web_link
 MAX_AUTHORS = 50
 MAX_NAME_CHARS = 500
 MAX_GUID_CHARS = 2000
+_PERIODS = {
+    "hourly": 3600.0, "daily": 86400.0, "weekly": 7 * 86400.0, "monthly": 30 * 86400.0,
+    "yearly": 365.25 * 86400,
+}  # fmt: skip
 _HTML_ROOTS = frozenset(("html", "head", "body", "div", "p", "script", "title", "table"))
 _TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml")
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
@@ -73,8 +77,13 @@ def parse_feed(document: Document, max_entries: int = MAX_ENTRIES) -> Found:
         losses = [broken, *(loss for loss in losses if loss.error.reason != "empty_entry")]
     if source.items > max_entries:
         losses.append(too_many_entries(document, source.items, max_entries))
-    notes = _notes(source, parsed, broken)
-    return Found(tuple(entries), tuple(losses), notes)
+    return Found(
+        tuple(entries),
+        tuple(losses),
+        _notes(source, parsed, broken),
+        _update_seconds(parsed["feed"]),
+        source.deleted,
+    )
 
 
 def _feedparser(text: str) -> Any:
@@ -250,7 +259,8 @@ def _breakage(
     else:
         return None
     message = f"{what}: {usable} of at least {expected} items could be used ({cause}); get it again"
-    return Loss(document.key, RejectError(reason, message, replayable=True), document.content)
+    error = RejectError(reason, message, replayable=True)
+    return Loss(document.key, error, document.content, max(1, expected - usable))
 
 
 def _cause(error: Any) -> str:
@@ -267,6 +277,21 @@ def _nothing_usable(source: FeedText, broken: Loss | None, losses: list[Loss]) -
     if losses:
         return RejectError("empty_feed", f"none of its {len(losses)} items has a title or text")
     return RejectError("empty_feed", "a feed without any item", replayable=True)
+
+
+def _update_seconds(feed: Any) -> float | None:
+    """Read how often a feed says that it changes: <ttl> minutes, or sy:updatePeriod."""
+    if minutes := _whole(_text(feed, "ttl")):
+        return minutes * 60.0
+    period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
+    if period is None:
+        return None
+    return period / max(1, _whole(_text(feed, "sy_updatefrequency")))
+
+
+def _whole(text: str) -> int:
+    text = text.strip()
+    return int(text[:9]) if text.isascii() and text.isdigit() else 0
 
 
 def _notes(source: FeedText, parsed: Any, broken: Loss | None) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ _REFERENCE = re.compile(r"&(?:(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{0,40
 _XML_NAMES = frozenset(("amp", "lt", "gt", "quot", "apos"))
 _SPECIAL = frozenset("&<>\"'")
 _ITEM = re.compile(r"<(?:[\w.\-]+:)?(?:item|entry)(?=[\s/>])", re.IGNORECASE)
+_DELETED = re.compile(r"<(?:[\w.\-]+:)?deleted-entry(?=[\s/>])", re.IGNORECASE)
 _INSTRUCTION = re.compile(r"<\?[^<>]*\?>")
 _TAG_LIST = re.compile(
     r"(</?\s{0,9})(?:[\w.\-]*[:_])?(?:category|keywords|subject|tags)(?![\w:.\-])", re.IGNORECASE
@@ -61,6 +62,7 @@ class FeedText:
     items: int  # item and entry elements that begin in it, also beyond the limit
     closed: bool  # whether its root element ends
     repaired: bool  # whether bare ampersands or undeclared entities were put right
+    deleted: int = 0  # deleted-entry elements (RFC 6721)
 
 
 def prepare(text: str, max_entries: int) -> FeedText:
@@ -85,7 +87,8 @@ def prepare(text: str, max_entries: int) -> FeedText:
     root = name[1]
     if items > max_entries:
         kept += f"</channel></{root}>" if root.lower() == "rss" else f"</{root}>"
-    return FeedText(_tame_names(kept), root, items, closed, repaired)
+    deleted = len(_DELETED.findall(body))
+    return FeedText(_tame_names(kept), root, items, closed, repaired, deleted)
 
 
 def _find_root(text: str) -> tuple[int, str]:

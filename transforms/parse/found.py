@@ -21,6 +21,7 @@ class Loss:
     key: str
     error: RejectError
     payload: bytes
+    count: int = 1  # items it stands for
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Found:
     entries: tuple[Entry, ...]
     losses: tuple[Loss, ...] = ()
     notes: tuple[str, ...] = ()  # names to count: harmless oddities of the document
+    update_seconds: float | None = None  # how often a feed says that it changes
+    deleted: int = 0  # items a feed says were taken back
 
 
 def item_key(document: Document, label: str) -> str:
@@ -103,4 +106,4 @@ def too_many_entries(document: Document, count: int, limit: int) -> Loss:
     """Make the one dead letter of all entries beyond the limit."""
     message = f"{count} entries; only the first {limit} were taken; split it"
     error = RejectError("too_many_entries", message, replayable=True)
-    return Loss(document.key, error, document.content)
+    return Loss(document.key, error, document.content, count - limit)

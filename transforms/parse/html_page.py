@@ -7,8 +7,8 @@ from lxml import etree
 
 from schemas import Document, Entry
 from schemas.ids import is_web_url
+from transforms._shared.charset import decode
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode
 from transforms.parse.found import Found, feed_address
 from transforms.parse.markup import one_line, plain_line, web_link
 

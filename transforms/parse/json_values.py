@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from transforms._shared.charset import decode, storable
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode, storable
 from transforms.parse.markup import plain_line
 
 MAX_NAMES = 50

@@ -8,8 +8,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from schemas import Document, Entry
+from transforms._shared.charset import decode
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode
 from transforms.parse.dates import feed_date
 from transforms.parse.found import (
     MAX_ENTRIES,

@@ -1,8 +1,8 @@
 """Text files: taken whole, for only extraction can tell a headline from a first sentence."""
 
 from schemas import Document, Entry
+from transforms._shared.charset import decode
 from transforms._shared.rejects import RejectError
-from transforms.parse.charset import decode
 from transforms.parse.found import Found, feed_address
 
 

@@ -7,23 +7,27 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from schemas import Document, Entry, Rejected
+from schemas import Document, Entry, Reading, Rejected
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms.parse.document import parse_document
 from transforms.parse.found import MAX_ENTRIES, Loss
+from transforms.parse.reading import read, unread
 
 STAGE = "parse"
 
 
 class Parsed(NamedTuple):
     entries: beam.PCollection[Entry]
+    readings: beam.PCollection[Reading]
     rejected: beam.PCollection[Rejected]
 
 
 @dataclass
 class ParseEntries(beam.PTransform):
     """Find the entries in each document; what cannot be read leaves by ``rejected``.
+
+    Of each document of a feed, ``readings`` has what was found in it.
 
     Rejected, whole documents: ``undecodable``, ``empty``, ``too_large``, ``too_complex``,
     ``not_a_feed``, ``empty_feed``, ``not_a_news_sitemap``, ``entity_declarations``,
@@ -40,24 +44,28 @@ class ParseEntries(beam.PTransform):
 
     def expand(self, documents: beam.PCollection[Document]) -> Parsed:
         parse = beam.FlatMap(_parse, self.max_entries)
-        outputs = documents | "Parse" >> parse.with_outputs("rejected", main="entries")
-        return Parsed(outputs.entries, outputs.rejected)
+        outputs = documents | "Parse" >> parse.with_outputs("readings", "rejected", main="entries")
+        return Parsed(outputs.entries, outputs.readings, outputs.rejected)
 
 
 def _parse(
     document: Document, max_entries: int
-) -> Iterator[Entry | TaggedOutput[Literal["rejected"], Rejected]]:
+) -> Iterator[
+    Entry | TaggedOutput[Literal["readings"], Reading] | TaggedOutput[Literal["rejected"], Rejected]
+]:
     count(STAGE, "in")
     try:
         with timed(STAGE):
             found = parse_document(document, max_entries)
     except RejectError as error:
-        yield _refuse(document, Loss(document.key, error, document.content))
+        yield from _refuse_all(document, error)
         return
     except Exception as error:  # one hostile document must not stop the others
         failure = RejectError("parse_failed", f"{type(error).__name__}: {error}", replayable=True)
-        yield _refuse(document, Loss(document.key, failure, document.content))
+        yield from _refuse_all(document, failure)
         return
+    if document.feed_id:
+        yield TaggedOutput("readings", read(document, found))
     for note in found.notes:
         count(STAGE, note)
     for loss in found.losses:
@@ -65,6 +73,12 @@ def _parse(
     for entry in found.entries:
         count(STAGE, "out")
         yield entry
+
+
+def _refuse_all(document: Document, error: RejectError) -> Iterator[TaggedOutput]:
+    if document.feed_id:
+        yield TaggedOutput("readings", unread(document, error))
+    yield _refuse(document, Loss(document.key, error, document.content))
 
 
 def _refuse(document: Document, loss: Loss) -> TaggedOutput:

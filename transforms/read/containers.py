@@ -32,7 +32,7 @@ _INPUT_KINDS = {
 _REFUSALS = {
     "empty": ("empty", "there is nothing but white space in it"),
     "binary": ("binary", "it holds binary data; give text, HTML, JSON, mail, feeds or WARC"),
-    "sitemap_index": ("sitemap_index", "it only lists other sitemaps; give those themselves"),
+    "sitemap_index": ("sitemap_index", "it only lists other sitemaps; give it to --feeds"),
     "sitemap": ("unsupported", "it is a sitemap without news: tags, so it names no article"),
     "xml": ("unsupported", "it is XML, but no feed, OPML, news sitemap or page"),
     "opml": ("unsupported", "an OPML list cannot be read here; give it to --input or --feeds"),
@@ -124,6 +124,7 @@ def _single(opened: Opened, origin: Origin, max_item_bytes: int) -> Document:
         content=opened.whole(max_item_bytes),
         charset=origin.charset,
         received_at=origin.received_at,
+        feed_id=origin.feed_id,
     )
 
 

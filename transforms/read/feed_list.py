@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from xml.etree.ElementTree import ParseError
+from datetime import datetime, timedelta, timezone
+from urllib.parse import urljoin
+from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -12,35 +14,39 @@ from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
 from transforms.read.containers import unwrap
 from transforms.read.encoding import sniff_encoding
+from transforms.read.feed import parse_feed
 from transforms.read.files import local_path, open_file
 from transforms.read.origin import Limits
 
 MAX_LISTED_FEEDS = 10_000  # of one OPML list
+MAX_LISTED_SITEMAPS = 50  # of one index
+_FRESH_SITEMAP = timedelta(days=3)  # news sitemaps hold the articles of two
 _LIST_LIMITS = Limits(max_file_bytes=32 * 1024 * 1024, max_item_bytes=32 * 1024 * 1024)
 _FEED_KINDS = ("feed", "json_feed", "news_sitemap")
 
 
 def feed_sources(argument: str) -> list[str]:
-    """List the sources that the ``--feeds`` argument names, in order, each once.
+    """List the feeds that the ``--feeds`` argument names, in order, each once, for ``parse_feed``.
 
     Args:
-        argument: one http(s) URL; a feed file; an OPML file; or a text file with one URL or path
-            a line, where empty lines and lines beginning with ``#`` count for nothing. Relative
-            paths in a list are relative to the list. Each of the files may be gzipped.
+        argument: one http(s) URL, with options; a feed file; an OPML file; or a text file with
+            one URL or path a line, where empty lines and lines beginning with ``#`` count for
+            nothing. Relative paths in a list are relative to the list. Each of the files may be
+            gzipped.
 
     Raises:
         ValueError: there is no such file, the list is empty or broken, or a line is neither a
-            URL nor a file. The message names the thing and the fix.
+            URL nor a file, or its options are wrong. The message names the thing and the fix.
     """
-    if is_web_url(argument):
-        return [argument]
+    if is_web_url(argument.split(maxsplit=1)[0] if argument.strip() else ""):
+        return [_valid(argument, redact_url(argument)[:200])]
     path = local_path(argument)
     try:
         kind, content = _open_list(path)
         if kind in _FEED_KINDS:
             return [argument]
         if kind == "opml":
-            listed = [("an outline", url) for url in _outline_urls(content)]
+            listed = [("an outline", _plain(url)) for url in _outline_urls(content)]
         elif kind == "text":
             listed = list(_lines(content))
         else:
@@ -66,7 +72,8 @@ def opml_feeds(content: bytes) -> list[str]:
         RejectError: ``broken_opml``, ``empty`` when it lists no feed, ``too_large`` when it lists
             more than ``MAX_LISTED_FEEDS``.
     """
-    feeds = list(dict.fromkeys(url for url in _outline_urls(content) if is_web_url(url)))
+    outlines = (_plain(url) for url in _outline_urls(content))
+    feeds = list(dict.fromkeys(url for url in outlines if is_web_url(url)))
     if not feeds:
         raise RejectError("empty", "the OPML list names no http(s) feed")
     if len(feeds) > MAX_LISTED_FEEDS:
@@ -74,6 +81,50 @@ def opml_feeds(content: bytes) -> list[str]:
             "too_large", f"the OPML list names more than {MAX_LISTED_FEEDS:,} feeds; split it"
         )
     return feeds
+
+
+def sitemap_feeds(content: bytes, base: str, at: datetime) -> list[str]:
+    """Choose the sitemaps of an index that can hold news, the latest changed first.
+
+    Those with "news" in their address, when there are any; else those that changed within the
+    last days or do not say when. At most ``MAX_LISTED_SITEMAPS``.
+
+    Raises:
+        RejectError: ``broken_sitemap``, or ``empty`` when none is left.
+    """
+    try:
+        root = fromstring(content, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise RejectError(
+            "broken_sitemap", f"the sitemap index is not well-formed XML: {error}"
+        ) from error
+    found: dict[str, datetime | None] = {}
+    for element in root.iter():
+        if _local_name(element) == "sitemap":
+            texts = {_local_name(part): (part.text or "").strip() for part in element}
+            url = _plain(urljoin(base, texts.get("loc", "")))
+            if is_web_url(url):
+                found[url] = _moment(texts.get("lastmod", ""))
+    if news := [url for url in found if "news" in url.lower()]:
+        found = {url: found[url] for url in news}
+    since = at - _FRESH_SITEMAP
+    fresh = [url for url, changed in found.items() if changed is None or changed >= since]
+    fresh.sort(key=lambda url: found[url] or since, reverse=True)
+    if not fresh:
+        raise RejectError("empty", "the sitemap index names no sitemap that changed lately")
+    return fresh[:MAX_LISTED_SITEMAPS]
+
+
+def _local_name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2].lower()
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _open_list(path: str) -> tuple[str, bytes]:
@@ -105,9 +156,14 @@ def _lines(content: bytes) -> Iterator[tuple[str, str]]:
             yield f"line {number}", line
 
 
+def _plain(url: str) -> str:
+    """Keep a URL that somebody else wrote from naming variables or options."""
+    return "%20".join(url.replace("${", "$%7B").split()) if is_web_url(url) else url
+
+
 def _checked(argument: str, where: str, target: str, folder: str) -> str:
-    if is_web_url(target):
-        return target
+    if is_web_url(target.split(maxsplit=1)[0]):
+        return _valid(target, f"{argument}: {where}")
     path = os.path.join(folder, local_path(target))
     if "\0" not in path and os.path.isfile(path):
         return path
@@ -115,3 +171,11 @@ def _checked(argument: str, where: str, target: str, folder: str) -> str:
         f"--feeds {argument}: {where} names {redact_url(target)[:200]!r}, which is neither an "
         "http(s) URL nor an existing file; correct or remove it"
     )
+
+
+def _valid(line: str, named: str) -> str:
+    try:
+        parse_feed(line)
+    except ValueError as error:
+        raise ValueError(f"--feeds {named}: {error}") from error
+    return line

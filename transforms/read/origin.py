@@ -21,6 +21,7 @@ class Origin:
     received_at: datetime
     content_type: str = ""
     charset: str = ""
+    feed_id: str = ""
 
 
 @dataclass(frozen=True)

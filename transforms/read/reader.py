@@ -1,33 +1,51 @@
 """Turn a source, a file or a URL, into documents."""
 
+import hashlib
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from io import BytesIO
 
-from schemas import Document, Rejected
+from schemas import Attempt, Document, Reading, Rejected
 from schemas.ids import is_web_url
 from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError, rejected
+from transforms._shared.web.fetch import NOT_MODIFIED, Fetched, Fetcher, FetchError
+from transforms._shared.web.retry_after import retry_after_seconds
+from transforms._shared.web.walls import wall_of
 from transforms.read.containers import Opened, documents, unwrap
-from transforms.read.feed_list import opml_feeds
-from transforms.read.fetch import Fetcher
+from transforms.read.feed import Feed, parse_feed
+from transforms.read.feed_list import opml_feeds, sitemap_feeds
+from transforms.read.feed_state import FeedState
 from transforms.read.files import file_uri, local_path, modified, open_file, unreadable
 from transforms.read.origin import Limits, Origin, Skipped
-
-Item = Document | Rejected | Skipped
+from transforms.read.outcome import outcome_of
+from transforms.read.schedule import hints_from_headers
+from transforms.read.streams import read_up_to
 
 _FEED_KINDS = ("feed", "json_feed", "news_sitemap")
+_MARKUP = ("html", "xml", "text")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Other feeds that were found where a feed was asked for: an OPML list, a sitemap index."""
+
+    feeds: tuple[Feed, ...]
+
+
+Item = Document | Rejected | Skipped | Attempt | Reading | Listed
 
 
 class Reader:
-    """Read sources one by one.
+    """Read sources one by one; may be used by several threads at once.
 
     Args:
         fetcher: gets URLs.
         now: the current time in UTC, taken once for each answer; files have a time of their own.
         limits: how much is taken of one file and of one item.
-        feeds: files that were given as feeds: anything else found in them is refused, as it is
-            at a URL.
+        feeds: sources that were given as feeds, see ``parse_feed``: anything else found there is
+            refused.
         stored: a file was received when it was last modified; else when it is read.
     """
 
@@ -49,13 +67,148 @@ class Reader:
         """Give everything ``source`` holds, item by item; what is wrong comes as ``Rejected``.
 
         Args:
-            source: a path, a ``file://`` URI or an http(s) URL. An OPML list stands for the
-                feeds it names; those may not lead to private addresses.
+            source: a path, a ``file://`` URI or a feed, see ``parse_feed``. A list of feeds
+                stands for the feeds it names.
         """
-        if is_web_url(source):
-            yield from self._read_url(source, trusted=True, lists_allowed=True)
-        else:
+        if source not in self._feeds and not is_web_url(source):
             yield from self._read_file(source)
+            return
+        for item in self._once(parse_feed(source)):
+            if isinstance(item, Listed):
+                for feed in item.feeds:
+                    yield from (i for i in self._once(feed) if not isinstance(i, Listed))
+            else:
+                yield item
+
+    def _once(self, feed: Feed) -> Iterator[Item]:
+        attempt, items = self.ask(feed, FeedState(), timedelta.max)
+        yield attempt
+        yield from items
+
+    def ask(
+        self, feed: Feed, state: FeedState, read_again: timedelta
+    ) -> tuple[Attempt, list[Item]]:
+        """Ask for one feed; gives what became of that, and what is to be handed on.
+
+        Never raises for what a server or a file does.
+
+        Args:
+            feed: the feed.
+            state: what is known of it.
+            read_again: after that long, content is looked at again that is what it was.
+        """
+        validators = state.validators(self._now(), read_again)
+        try:
+            answer = self._answer(feed, state, validators)
+        except RejectError as error:
+            return self._failed(feed, error, bool(validators))
+        at = self._now()
+        attempt = Attempt(
+            feed_id=feed.feed_id,
+            feed=feed.name,
+            at=at,
+            outcome="NOT_MODIFIED" if answer.status == NOT_MODIFIED else "",
+            error="",
+            url=feed.scrub(redact_url(answer.url)),
+            http_status=answer.status or None,
+            received_bytes=answer.received_bytes,
+            digest=hashlib.sha256(answer.content).digest(),
+            conditional=bool(validators),
+            etag=answer.headers.get("etag", ""),
+            last_modified=answer.headers.get("last-modified", ""),
+            retry_after_seconds=None,
+            fresh_seconds=_seconds(hints_from_headers(answer.headers, at)),
+            moved_to=_believable(answer.moved_to),
+        )
+        if attempt.outcome:
+            return attempt, [Skipped("not_modified")]
+        if state.is_unchanged(attempt.digest, at, read_again):
+            return attempt, [Skipped("unchanged")]
+        return self._opened(feed, attempt, answer)
+
+    def _answer(
+        self, feed: Feed, state: FeedState, validators: tuple[tuple[str, str], ...]
+    ) -> Fetched:
+        if feed.is_remote:
+            url = state.believed_url(feed.url)
+            own = feed.headers if url == feed.url else ()  # secrets do not move with the feed
+            return self._fetcher.fetch(url, [*own, *validators])
+        path = local_path(feed.address)
+        most = self._limits.max_item_bytes
+        try:
+            with open_file(path, most) as (stream, _):
+                content = read_up_to(stream, most + 1)
+        except OSError as error:
+            raise unreadable(path, error) from error
+        if len(content) > most:
+            raise RejectError("too_large", f"the feed has more than {most:,} bytes")
+        return Fetched(file_uri(path), content, "", "", status=0, received_bytes=len(content))
+
+    def _opened(self, feed: Feed, attempt: Attempt, answer: Fetched) -> tuple[Attempt, list[Item]]:
+        """Recognise what came, and open lists of other feeds."""
+        origin = Origin(
+            key=_key(feed),
+            url=attempt.url,
+            received_at=self._received(feed, attempt.at),
+            content_type=answer.content_type,
+            charset=answer.charset,
+            feed_id=feed.feed_id,
+        )
+        try:
+            opened = unwrap(BytesIO(answer.content), self._limits, answer.content_type)
+            listed = self._listed(opened, answer.url, attempt.at)
+            if listed is not None:
+                reading = Reading(
+                    feed.feed_id, tuple(_mark(found) for found in listed.feeds), (), "", "", None, 0
+                )
+                return attempt, [reading, listed]
+            _refuse_other(opened, answer)
+            return attempt, list(documents(opened, origin, self._limits))
+        except RejectError as error:
+            return self._failed(feed, error, attempt.conditional, answer)
+
+    def _listed(self, opened: Opened, base: str, at: datetime) -> Listed | None:
+        if opened.kind == "opml":
+            found = opml_feeds(opened.whole(self._limits.max_item_bytes))
+        elif opened.kind == "sitemap_index":
+            found = sitemap_feeds(opened.whole(self._limits.max_item_bytes), base, at)
+        else:
+            return None
+        return Listed(tuple(Feed(address=url, url=url) for url in found))
+
+    def _failed(
+        self, feed: Feed, error: RejectError, conditional: bool, answer: Fetched | None = None
+    ) -> tuple[Attempt, list[Item]]:
+        at = self._now()
+        status, headers = (answer.status or None, answer.headers) if answer else (None, {})
+        if isinstance(error, FetchError):
+            status, headers = error.status, error.headers
+        outcome = outcome_of(error)
+        error = RejectError(error.reason, feed.scrub(error.message), replayable=error.replayable)
+        attempt = Attempt(
+            feed_id=feed.feed_id,
+            feed=feed.name,
+            at=at,
+            outcome=outcome,
+            error=" ".join(error.message.split())[:1000],
+            url=feed.scrub(redact_url(answer.url)) if answer else feed.name,
+            http_status=status,
+            received_bytes=answer.received_bytes if answer else 0,
+            digest=b"",
+            conditional=conditional,
+            etag="",
+            last_modified="",
+            retry_after_seconds=retry_after_seconds(headers.get("retry-after", ""), at),
+            fresh_seconds=None,
+            moved_to="",
+        )
+        payload = answer.content if answer else b""
+        return attempt, [rejected("read", _key(feed), error, self._received(feed, at), payload)]
+
+    def _received(self, feed: Feed, at: datetime) -> datetime:
+        if feed.is_remote or not self._stored:
+            return at
+        return modified(local_path(feed.address))
 
     def _read_file(self, source: str) -> Iterator[Item]:
         path = local_path(source)
@@ -69,43 +222,53 @@ class Reader:
                 received_at = modified_at if self._stored else self._now()
                 opened = unwrap(stream, self._limits)
                 origin = Origin(key=uri, url=uri, received_at=received_at)
-                yield from self._open(opened, origin, source in self._feeds, lists_allowed=True)
+                if opened.kind == "opml":
+                    for url in opml_feeds(opened.whole(self._limits.max_item_bytes)):
+                        listed = self._once(Feed(address=url, url=url))
+                        yield from (item for item in listed if not isinstance(item, Listed))
+                else:
+                    yield from documents(opened, origin, self._limits)
         except RejectError as error:
             yield rejected("read", uri, error, received_at or modified(path))
         except OSError as error:
             failed_at = received_at or modified(path)
             yield rejected("read", uri, unreadable(path, error), failed_at)
 
-    def _read_url(self, url: str, *, trusted: bool, lists_allowed: bool) -> Iterator[Item]:
-        key = redact_url(url)
-        try:
-            fetched = self._fetcher.fetch(url, trusted=trusted)
-        except RejectError as error:
-            yield rejected("read", key, error, self._now())
-            return
-        origin = Origin(
-            key=key,
-            url=redact_url(fetched.url),
-            received_at=self._now(),
-            content_type=fetched.content_type,
-            charset=fetched.charset,
-        )
-        try:
-            opened = unwrap(BytesIO(fetched.content), self._limits, fetched.content_type)
-            yield from self._open(opened, origin, True, lists_allowed=lists_allowed)
-        except RejectError as error:
-            yield rejected("read", key, error, origin.received_at, fetched.content)
 
-    def _open(
-        self, opened: Opened, origin: Origin, must_be_feed: bool, *, lists_allowed: bool
-    ) -> Iterator[Item]:
-        if opened.kind == "opml" and lists_allowed:
-            for url in opml_feeds(opened.whole(self._limits.max_item_bytes)):
-                yield from self._read_url(url, trusted=False, lists_allowed=False)
-        elif must_be_feed and opened.kind not in (*_FEED_KINDS, "empty"):
-            error = RejectError(
-                "not_a_feed", f"expected a feed, found {opened.kind}; open it in a browser to see"
-            )
-            yield rejected("read", origin.key, error, origin.received_at, opened.head)
-        else:
-            yield from documents(opened, origin, self._limits)
+def _refuse_other(opened: Opened, answer: Fetched) -> None:
+    """Refuse what is no feed, and say what it is instead."""
+    if opened.kind in (*_FEED_KINDS, "empty"):
+        return
+    wall = wall_of(answer.content, answer.headers) if opened.kind in _MARKUP else None
+    if wall is not None:
+        raise RejectError(
+            wall,
+            f"the server shows a {wall.replace('_', ' ')} instead of the feed; "
+            "ask the publisher for an address that programs may read",
+            replayable=True,
+        )
+    raise RejectError(
+        "not_a_feed", f"expected a feed, found {opened.kind}; open it in a browser to see"
+    )
+
+
+def _key(feed: Feed) -> str:
+    if feed.is_remote:
+        return feed.name
+    try:
+        return file_uri(local_path(feed.address))
+    except ValueError:
+        return feed.address
+
+
+def _believable(moved_to: str) -> str:
+    """Forget a move to an address that holds a secret: it would have to be kept."""
+    return moved_to if redact_url(moved_to) == moved_to else ""
+
+
+def _mark(feed: Feed) -> bytes:
+    return hashlib.sha256(feed.address.encode()).digest()[:8]
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

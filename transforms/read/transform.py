@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import apache_beam as beam
@@ -14,10 +15,11 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.utils.timestamp import Duration, Timestamp
 
-from schemas import Document, Rejected
+from schemas import Attempt, Document, Fetch, Reading, Rejected
 from transforms._shared.counts import count
-from transforms.read.fetch import Fetcher, HttpFetcher
-from transforms.read.origin import Limits
+from transforms._shared.web.fetch import Fetcher, HttpFetcher
+from transforms.read.feed_state import FeedState, Policy, settle
+from transforms.read.origin import Limits, Skipped
 from transforms.read.reader import Item, Reader
 from transforms.read.stopping import STOP
 
@@ -29,19 +31,26 @@ _SINGLE = ("text", "html", "json", "email")  # kinds of documents that are one e
 _ENTRIES_OF_A_FEED = 40
 
 
+_SIDE = ("rejected", "readings", "attempts")
+
+
 class Read(NamedTuple):
     documents: beam.PCollection[Document]
     rejected: beam.PCollection[Rejected]
+    readings: beam.PCollection[Reading]  # of lists of feeds; those of feeds come from parse
+    attempts: beam.PCollection[Attempt]  # of feeds; none when they are polled
 
 
 @dataclass
 class ReadDocuments(beam.PTransform):
-    """Read each source (a path, a ``file://`` URI or an http(s) URL) and give its documents.
+    """Read each source (a path, a ``file://`` URI or a feed) and give its documents.
 
-    Gzip, JSON Lines, WARC and OPML are opened; everything is recognised by its content.
+    Gzip, JSON Lines, WARC, OPML and indexes of sitemaps are opened; everything is recognised by
+    its content.
     Rejected are sources and parts of them that cannot be read or are of no use: unreadable,
     not_a_file, empty, binary, unsupported, sitemap_index, too_large, broken_gzip, broken_json,
-    broken_warc, broken_opml, not_a_feed, and what ``HttpFetcher`` refuses. Parts of a WARC file
+    broken_warc, broken_opml, broken_sitemap, not_a_feed, bot_wall, consent_wall, login_wall,
+    read_failed (a library gave up), and what ``HttpFetcher`` refuses. Parts of a WARC file
     that are no article by nature are only counted, as ``skipped_warc_<why>``. No state is kept.
     """
 
@@ -49,12 +58,37 @@ class ReadDocuments(beam.PTransform):
     max_item_bytes: int = 32 * _MIB  # of one document, line or record
     fetch_timeout_seconds: float = 30.0  # for one URL, redirects included
     max_fetch_bytes: int = 16 * _MIB  # of one answer, before and after decompression
-    feeds: frozenset[str] = frozenset()  # files that have to be feeds: not_a_feed otherwise
+    feeds: frozenset[str] = frozenset()  # sources that have to be feeds: not_a_feed otherwise
+    allow_private_hosts: bool = False
     fetcher: Fetcher | None = None  # gets URLs; None for HttpFetcher with the bounds above
 
     def expand(self, sources: beam.PCollection[str]) -> Read:
         read = beam.ParDo(_ReadDoFn(self))
-        return Read(*(sources | "Read" >> read.with_outputs("rejected", main="documents")))
+        return Read(*(sources | "Read" >> read.with_outputs(*_SIDE, main="documents")))
+
+
+@dataclass
+class LogFetches(beam.PTransform):
+    """Judge each attempt of a run that ends by what was found in its documents.
+
+    Takes the attempts and, in ``readings``, what ``ReadDocuments`` and ``ParseEntries`` say of
+    their content; gives one Fetch for each attempt. Nothing is rejected, no state is kept.
+    """
+
+    readings: tuple[beam.PCollection[Reading], ...]
+
+    def expand(self, attempts: beam.PCollection[Attempt]) -> beam.PCollection[Fetch]:
+        by_feed = beam.Map(lambda record: (record.feed_id, record))
+        read = self.readings | "Readings" >> beam.Flatten()
+        grouped = {"attempts": attempts | "Asked" >> by_feed, "readings": read | "Found" >> by_feed}
+        settled = beam.FlatMap(_settled).with_output_types(Fetch)
+        return grouped | "Group" >> beam.CoGroupByKey() | "Settle" >> settled
+
+
+def _settled(grouped: tuple[str, dict[str, Any]]) -> Iterator[Fetch]:
+    readings = list(grouped[1]["readings"])
+    for attempt in grouped[1]["attempts"]:
+        yield settle(FeedState(), attempt, readings[0] if readings else None, Policy())[1]
 
 
 class RoundHook(Protocol):
@@ -85,7 +119,7 @@ class PollDocuments(beam.PTransform):
     most_bytes: int = 32 * _MIB
 
     def expand(self, pipeline: beam.Pipeline) -> Read:
-        poll = beam.ParDo(_PollDoFn(self)).with_outputs("rejected", main="documents")
+        poll = beam.ParDo(_PollDoFn(self)).with_outputs(*_SIDE, main="documents")
         once = pipeline | "Sources" >> beam.Create([""], reshuffle=False).with_output_types(str)
         return Read(*(once | "Poll" >> poll))
 
@@ -174,12 +208,17 @@ class _PollDoFn(beam.DoFn):
 class _ReadDoFn(beam.DoFn):
     def __init__(self, settings: ReadDocuments) -> None:
         self._limits = Limits(settings.max_file_bytes, settings.max_item_bytes)
-        self._fetch_bounds = (settings.fetch_timeout_seconds, settings.max_fetch_bytes)
+        self._new_fetcher = partial(
+            HttpFetcher,
+            timeout_seconds=settings.fetch_timeout_seconds,
+            max_bytes=settings.max_fetch_bytes,
+            allow_private=settings.allow_private_hosts,
+        )
         self._feeds = settings.feeds
         self._fetcher = settings.fetcher
 
     def setup(self) -> None:
-        fetcher = self._fetcher or HttpFetcher(*self._fetch_bounds)
+        fetcher = self._fetcher or self._new_fetcher()
         self._reader = Reader(fetcher, _now, self._limits, self._feeds)
 
     def process(self, source: str) -> Iterator[Document]:
@@ -195,7 +234,11 @@ def _counted(item: Item) -> Iterator[Document]:
     elif isinstance(item, Rejected):
         count("read", f"rejected_{item.reason}")
         yield TaggedOutput("rejected", item)
-    else:
+    elif isinstance(item, Reading):
+        yield TaggedOutput("readings", item)
+    elif isinstance(item, Attempt):
+        yield TaggedOutput("attempts", item)
+    elif isinstance(item, Skipped):
         count("read", f"skipped_{item.why}")
 
 

@@ -11,8 +11,8 @@ from warcio.recordloader import ArcWarcRecordLoader
 from schemas import Document, Rejected
 from schemas.ids import is_web_url
 from transforms._shared.rejects import RejectError, rejected
+from transforms._shared.web.media_type import charset_of
 from transforms.read.kind import recognise
-from transforms.read.media_type import charset_of
 from transforms.read.origin import Origin, Skipped
 from transforms.read.streams import read_up_to
 

@@ -34,6 +34,7 @@ from transforms.write.merging import (
 )
 from transforms.write.output import OutputError, output_error
 from transforms.write.parquet import EMPTY_FILE, MAX_ROWS_PER_FILE, ParquetFolder
+from transforms.write.removed import remember_removed
 from transforms.write.retention import Retention
 from transforms.write.rounds import committed_files
 
@@ -271,6 +272,10 @@ class Compaction:
             OutputError: the output was changed by somebody else.
         """
         removed = 0
+        if self.work is not None:
+            remember_removed(
+                self.folder, retention.article_rows, retention.articles, retention.sighted
+            )
         for table in TABLES:
             dates = retention.removable.get(table.name, ())
             if self.work is not None and dates and len(dates) == len(self.partitions[table.name]):

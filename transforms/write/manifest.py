@@ -9,6 +9,7 @@ from schemas.tables import TABLES
 from transforms.write.file_names import files_of_tables, is_of_a_run, is_ours
 from transforms.write.locks import files_lock
 from transforms.write.output import OutputError, local_folder, output_error, replace_file
+from transforms.write.removed import REMOVED_FILE
 
 RUN_FILE = "run.json"
 # Present from the check of the output until the commit: a run that was killed leaves it behind.
@@ -74,6 +75,7 @@ def clear_output(output: str) -> None:
     with files_lock(folder):  # else a compaction could bring back what is removed
         replace_file(folder / UNFINISHED_FILE, b"begun\n")
         _unlink(folder / RUN_FILE)
+        _unlink(folder / REMOVED_FILE)
         for name in sorted(filter(is_ours, files_of_tables(folder))):
             _remove(folder / name)
 
@@ -143,9 +145,27 @@ def _parse_run(data: bytes) -> dict[str, Any] | None:
         run = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    files = run.get("files") if isinstance(run, dict) else None
-    listed = isinstance(files, list) and all(isinstance(name, str) for name in files)
-    return run if listed else None
+    return run if isinstance(run, dict) and _is_summary(run) else None
+
+
+def _is_summary(run: dict[str, Any]) -> bool:
+    """Say whether what others rely on is there and of its type."""
+    files, rounds = run.get("files"), run.get("rounds", 0)
+    stages = run["counts"].get("stages", {}) if isinstance(run.get("counts"), dict) else None
+    return (
+        isinstance(files, list)
+        and all(isinstance(name, str) for name in files)
+        and type(rounds) is int
+        and rounds >= 0
+        and all(isinstance(run.get(name, {}), dict) for name in ("options", "versions"))
+        and (stages is None) == ("counts" not in run)
+        and isinstance(stages or {}, dict)
+        and all(_is_counted(counts) for counts in (stages or {}).values())
+    )
+
+
+def _is_counted(counts: Any) -> bool:
+    return isinstance(counts, dict) and all(type(n) is int for n in counts.values())
 
 
 def _foreign_table(folder: Path) -> str | None:
@@ -167,6 +187,17 @@ def _is_empty_folder(path: Path) -> bool:
 
 def _lasting(run: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in run.items() if name not in VOLATILE}
+
+
+def is_being_replaced(folder: Path, run: dict[str, Any]) -> bool:
+    """Say whether a run with other arguments was cut off while it wrote over these files."""
+    try:
+        mark = (folder / UNFINISHED_FILE).read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise output_error(folder / UNFINISHED_FILE, error) from error
+    return bool(run["files"]) and mark != run.get("arguments_digest")
 
 
 def is_unfinished(folder: Path) -> bool:

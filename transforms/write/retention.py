@@ -47,6 +47,9 @@ class Retention:
     referred_to: int = 0  # old partitions kept because of rows that stay
     unreadable: int = 0  # old partitions kept because nobody can say what is in them
     dims: dict[str, int] = field(default_factory=dict)  # numbers in the vectors of each table
+    article_rows: int = 0  # that go
+    articles: frozenset[str] = frozenset()  # that have no row left
+    sighted: frozenset[str] = frozenset()  # that have a sighting left
 
 
 def retain(
@@ -169,7 +172,15 @@ class _Decision:
             referred_to=len(self._kept["referred"]),
             unreadable=len(self._kept["unreadable"]),
             dims=self._tables.dims,
+            article_rows=sum(
+                not self._stays("articles", row.date) for row in self._tables.rows["articles"]
+            ),
+            articles=frozenset(self._articles) - self._staying("articles"),
+            sighted=frozenset(self._staying("sightings")),
         )
+
+    def _staying(self, table: str) -> set[str]:
+        return {row.name for row in self._tables.rows[table] if self._stays(table, row.date)}
 
     def _keep(self, reason: str, partitions: Iterable[tuple[str, str]]) -> bool:
         """Keep old partitions that nothing kept so far; says whether there were any."""
@@ -214,5 +225,5 @@ class _Decision:
         """Keep partitions that hold the newest of several rows, as long as another one stays."""
         more = True
         while more:
-            staying = {row.name for row in self._tables.rows[table] if self._stays(table, row.date)}
-            more = self._keep("referred", {(table, latest[name].date) for name in staying})
+            dates = {(table, latest[name].date) for name in self._staying(table)}
+            more = self._keep("referred", dates)

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from schemas import Rejected
+from schemas import Reading, Rejected
 from transforms.write.file_names import (
     files_of_tables,
     is_compacted,
@@ -34,8 +34,9 @@ from transforms.write.output import (
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rows import ROW_SOURCES, Row, moved_rows, utc_date
 
-_MOST_LETTERS = 200_000  # known at once; beyond that only those of the same day
+_MOST_LETTERS = 200_000  # known at once; beyond that those of the same day, and no more
 MOVED = "moved"  # records that go into event_articles as well
+READINGS = "readings"  # records that go into no table, but make rows of fetch_log
 
 
 def committed_files(folder: Path, run: dict[str, Any]) -> list[str]:
@@ -53,9 +54,16 @@ def remove_uncommitted(folder: Path, run: dict[str, Any]) -> int:
     """Remove what a run that was killed left of the round it was at; gives the number of files.
 
     Raises:
-        OutputError: a file cannot be removed.
+        OutputError: a file cannot be removed; or there are files of later rounds, which run.json
+            would have named if it were the last one.
     """
     rounds, listed = run.get("rounds", 0), set(run["files"])
+    later = {round_of(path) for path in files_of_tables(folder)} & {rounds + 1, rounds + 2}
+    if len(later) == 2:
+        raise OutputError(
+            f"{folder}/{RUN_FILE} knows {rounds} rounds, but there are files of later ones, which "
+            "it would have named: put back the last run.json, or choose another folder"
+        )
     cut_off = is_unfinished(folder)  # a run of the other kind, which ends, left files as well
     removed = 0
     for path in files_of_tables(folder):
@@ -101,15 +109,29 @@ class Rounds:
         self._folder = local_folder(output)
         self._run = run
         self._letters = set(letters)
+        self._letters_of = ""  # the day that all of them are of, once there were too many
         self._tables = {
             name: ParquetFolder(self._folder, source.table, dim)
             for name, source in ROW_SOURCES.items()
         }
         self._rows: dict[str, list[Row]] = {}
         self._records: dict[str, list[Any]] = {}
+        self._readings: list[Reading] = []
+
+    def has_rows(self) -> bool:
+        """Say whether there is anything to commit."""
+        return bool(self._rows)
+
+    def take_readings(self) -> list[Reading]:
+        """Give the readings that came since the last call."""
+        taken, self._readings = self._readings, []
+        return taken
 
     def add(self, name: str, record: Any) -> int:
-        """Take a record for a table, or ``MOVED``; gives the number of rows it makes."""
+        """Take a record for a table, ``MOVED`` or ``READINGS``; gives the number of its rows."""
+        if name == READINGS:
+            self._readings.append(record)
+            return 0
         if name == "dead_letters" and not self._is_new(record):
             return 0
         table = "event_articles" if name == MOVED else name
@@ -125,10 +147,12 @@ class Rounds:
         )  # fmt: skip
         if name in self._letters:
             return False
-        if len(self._letters) >= _MOST_LETTERS:
-            day = utc_date(rejected.first_failed_at)
+        day = utc_date(rejected.first_failed_at)
+        if len(self._letters) >= _MOST_LETTERS and day != self._letters_of:
             self._letters = {known for known in self._letters if known.startswith(day)}
-        self._letters.add(name)
+            self._letters_of = day
+        if len(self._letters) < _MOST_LETTERS:
+            self._letters.add(name)
         return True
 
     def begin(self) -> None:

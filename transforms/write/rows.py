@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from schemas import SCHEMA_VERSION, Assignment, Event, EventChange, Moved, Rejected, Sighting
+from schemas import (
+    SCHEMA_VERSION,
+    Assignment,
+    Event,
+    EventChange,
+    Fetch,
+    Moved,
+    Rejected,
+    Sighting,
+)
 from schemas.tables import (
     ARTICLES,
     DEAD_LETTERS,
     EVENT_ARTICLES,
     EVENT_CHANGES,
     EVENTS,
+    FETCH_LOG,
     SIGHTINGS,
     Column,
     Table,
@@ -142,6 +152,11 @@ def dead_letter_row(rejected: Rejected) -> Row:
     return _row(DEAD_LETTERS, vars(rejected))
 
 
+def fetch_row(fetch: Fetch) -> Row:
+    """Make the row of one request for a feed."""
+    return _row(FETCH_LOG, vars(fetch))
+
+
 def _no_rows(_: Any) -> list[Row]:
     return []
 
@@ -181,6 +196,10 @@ def _seen_at(sighting: Sighting) -> datetime:
     return sighting.seen_at
 
 
+def _fetched_at(fetch: Fetch) -> datetime:
+    return fetch.fetched_at
+
+
 ROW_SOURCES = {
     source.table.name: source
     for source in (
@@ -192,6 +211,7 @@ ROW_SOURCES = {
         RowSource(EVENT_CHANGES, EventChange, event_change_row, _changed_at),
         RowSource(DEAD_LETTERS, Rejected, dead_letter_row, _failed_at),
         RowSource(SIGHTINGS, Sighting, sighting_row, _seen_at),
+        RowSource(FETCH_LOG, Fetch, fetch_row, _fetched_at),
     )
 }
 

@@ -9,7 +9,7 @@ import apache_beam as beam
 from transforms._shared.counts import count, timed
 from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
-from transforms.write.rounds import MOVED, registered
+from transforms.write.rounds import MOVED, READINGS, registered
 from transforms.write.rows import ROW_SOURCES, utc_date
 
 
@@ -18,8 +18,8 @@ class WriteTable(beam.PTransform):
     """Write all records of a bounded run to one table; returns the paths of its files.
 
     Takes Assignment for articles and event_articles, Event for events, EventChange for
-    event_changes, Rejected for dead_letters. The paths are relative to ``output``; a table that
-    gets no record has one file without rows, so that it can be read.
+    event_changes, Rejected for dead_letters, Fetch for fetch_log. The paths are relative to
+    ``output``; a table that gets no record has one file without rows, so that it can be read.
 
     Nothing is rejected and nothing dropped: a record is a row, even when another one looks the
     same. No state is kept; an output that cannot be written ends the run with ``OutputError``.
@@ -84,7 +84,8 @@ def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Itera
 class CollectRows(beam.PTransform):
     """Hand records to the ``Rounds`` of this process that is registered under ``rounds``.
 
-    Takes what ``WriteTable`` takes, and Moved under the name ``moved``. The rows are in the output
+    Takes what ``WriteTable`` takes, Moved under the name ``moved``, and Reading, which makes no row
+    of its own, under ``readings``. The rows are in the output
     once the round is committed. Gives nothing and rejects nothing.
     """
 
@@ -104,6 +105,9 @@ class _CollectDoFn(beam.DoFn):
         self._rounds = rounds
 
     def process(self, record: Any) -> None:
+        if self._table_name == READINGS:
+            registered(self._rounds).add(READINGS, record)
+            return
         count("write", "in")
         with timed("write"):
             rows = registered(self._rounds).add(self._table_name, record)

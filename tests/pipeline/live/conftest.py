@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from schemas import Assignment, ComparedArticle, DuplicateVerdict, Event, EventChange, Rejected
-from transforms.read.poller import FeedHealth
+from transforms.read.feed_book import FeedHealth
 from transforms.write.rounds import Round
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)

@@ -7,7 +7,7 @@ from typing import Any
 import httpcore
 
 from transforms._shared.rejects import RejectError
-from transforms.read.addresses import Resolver, is_public, resolve_within
+from transforms._shared.web.addresses import Resolver, is_link_local, is_private, resolve_within
 
 
 class Deadline:
@@ -35,7 +35,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         inner: what really opens connections.
         resolver: finds the addresses of a host.
         deadline: bounds resolving, connecting and each read and write.
-        public_only: refuse a host as soon as one of its addresses is not public.
+        allow_private: let a host have addresses that are not public; else it is refused as soon
+            as one of them is not. Link-local ones are always refused.
     """
 
     def __init__(
@@ -43,12 +44,12 @@ class GuardedBackend(httpcore.NetworkBackend):
         inner: httpcore.NetworkBackend,
         resolver: Resolver,
         deadline: Deadline,
-        public_only: bool,
+        allow_private: bool,
     ) -> None:
         self._inner = inner
         self._resolver = resolver
         self._deadline = deadline
-        self._public_only = public_only
+        self._refuse = is_link_local if allow_private else is_private
 
     def connect_tcp(
         self,
@@ -60,11 +61,11 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         name = host.strip("[]")
         addresses = resolve_within(self._resolver, name, port, self._deadline.left())
-        if self._public_only and not all(map(is_public, addresses)):
+        if any(map(self._refuse, addresses)):
             raise RejectError(
                 "private_address",
-                f"{name} leads to a private address, which only a URL you give yourself may do; "
-                "if it is meant, put that URL into --feeds",
+                f"{name} leads to an address that is not on the public internet; if it is a "
+                "server of yours, give --allow_private_hosts",
             )
         for address in addresses[:-1]:
             try:

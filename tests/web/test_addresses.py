@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from transforms._shared.rejects import RejectError
-from transforms.read.addresses import is_public, resolve_within
+from transforms._shared.web.addresses import is_public, resolve_within
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ Resolver = Callable[[str, int], Sequence[str]]  # host, port -> IP addresses, be
 
 _IPv6 = ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_METADATA = frozenset(  # of clouds, where it is not link-local: EC2 over IPv6, Alibaba
+    map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200"))
+)
 
 
 def resolve_host(host: str, port: int) -> list[str]:
@@ -40,6 +43,27 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not special
 
 
+def is_private(address: str) -> bool:
+    """Say whether ``address`` is anything but a host on the public internet."""
+    return not is_public(address)
+
+
+def is_link_local(address: str) -> bool:
+    """Say whether ``address`` is good on one network link only, as the metadata of clouds is.
+
+    What is no address at all, or means no single host, counts too.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    if isinstance(parsed, _IPv6) and (inner := _inner_ipv4(parsed)) is not None:
+        return is_link_local(str(inner))
+    if parsed in _METADATA:
+        return True
+    return parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified
+
+
 def _inner_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     if address in _NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
@@ -51,7 +75,7 @@ def resolve_within(resolver: Resolver, host: str, port: int, seconds: float) -> 
     """Resolve ``host``, waiting at most ``seconds``: the system's resolver has no time-out.
 
     Raises:
-        RejectError: ``connection_failed`` when the name has no address, ``deadline``.
+        RejectError: ``unknown_host`` when the name has no address, ``deadline``.
     """
     found: list[str] = []
     failures: list[Exception] = []
@@ -70,6 +94,6 @@ def resolve_within(resolver: Resolver, host: str, port: int, seconds: float) -> 
     if failures or not found:
         why = str(failures[0]) if failures else "it has no address"
         raise RejectError(
-            "connection_failed", f"the name {host} cannot be resolved: {why}", replayable=True
+            "unknown_host", f"the name {host} cannot be resolved: {why}", replayable=True
         )
     return list(found)

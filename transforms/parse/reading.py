@@ -1,0 +1,40 @@
+"""What a feed's document held, for whoever decides when to ask for the feed again."""
+
+import hashlib
+from collections import Counter
+
+from schemas import Document, Dropped, Entry, Reading
+from transforms._shared.rejects import RejectError
+from transforms.parse.found import Found
+
+
+def read(document: Document, found: Found) -> Reading:
+    """Sum up what was found.
+
+    An item is told by its address, which stays when a feed gives it another guid, or other words;
+    items of one address by what else they say of themselves.
+    """
+    addresses = Counter(entry.url for entry in found.entries)
+    dropped: Counter[str] = Counter()
+    for loss in found.losses:
+        dropped[loss.error.reason] += loss.count
+    return Reading(
+        feed_id=document.feed_id,
+        items=tuple(_mark(entry, addresses[entry.url] == 1) for entry in found.entries),
+        dropped=tuple(Dropped(reason, count) for reason, count in sorted(dropped.items())),
+        refused="",
+        error="",
+        update_seconds=found.update_seconds,
+        deleted=found.deleted,
+    )
+
+
+def unread(document: Document, error: RejectError) -> Reading:
+    """Say that nothing in the document could be used."""
+    message = " ".join(error.message.split())[:1000]
+    return Reading(document.feed_id, (), (), error.reason, message, None, 0)
+
+
+def _mark(entry: Entry, alone: bool) -> bytes:
+    names = [entry.url] if alone else [entry.url, entry.guid, entry.title]
+    return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).digest()[:8]

@@ -1,0 +1,130 @@
+"""One feed as it is listed: its address, its secrets and its pace."""
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import quote
+
+from schemas.ids import feed_id, is_web_url
+from transforms._shared.redact import redact_url
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
+_LEAST_SECRET_CHARS = 4  # of a value that is taken out of messages
+_REDACTED = "REDACTED"
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What there is to know before a feed is asked for."""
+
+    address: str  # as listed: a path, or a URL that may name variables of the environment
+    url: str = field(repr=False)  # the address with the values of those variables
+    every: timedelta | None = None  # how often it is asked for; None to find out
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def feed_id(self) -> str:
+        """Its name in tables; the same when a secret changes."""
+        return feed_id(self.address)
+
+    @property
+    def name(self) -> str:
+        """Its name in messages: the address, secrets redacted."""
+        return redact_url(self.address) if self.is_remote else self.address
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is fetched over http(s); else it is a file."""
+        return is_web_url(self.url)
+
+    def scrub(self, text: str) -> str:
+        """Take the values of its secrets out of ``text``."""
+        for secret in self.secrets:
+            for written in (secret, quote(secret, safe=""), quote(secret)):
+                text = text.replace(written, _REDACTED)
+        return text
+
+
+def parse_feed(line: str, environment: Mapping[str, str] | None = None) -> Feed:
+    """Read one line of a list of feeds.
+
+    Args:
+        line: a path; or a URL, which options may follow: ``every=10m`` (s, m, h or d), and
+            ``header="Name: value"``, any number of times. In the URL and in headers ``${NAME}``
+            stands for a variable of the environment.
+        environment: where variables are looked up; None for the environment of the process.
+
+    Raises:
+        ValueError: an option cannot be read or a variable is not set. The message names no value.
+    """
+    line = line.strip()
+    address = line.split(maxsplit=1)[0] if line else ""
+    if not is_web_url(_VARIABLE.sub("x", address)):
+        return Feed(address=line, url=line)
+    variables = os.environ if environment is None else environment
+    secrets: list[str] = []
+
+    def resolve(text: str) -> str:
+        return _VARIABLE.sub(lambda match: _value(match[1], variables, secrets), text)
+
+    every: timedelta | None = None
+    headers: list[tuple[str, str]] = []
+    for option in _options(line[len(address) :]):
+        name, _, value = option.partition("=")
+        if name == "every":
+            every = parse_span(value)
+        elif name == "header":
+            headers.append(_header(value, resolve(value)))
+        else:
+            raise ValueError(f"{name[:40]!r} is no option of a feed: every=10m and "
+                             'header="Name: value" are')  # fmt: skip
+    url = resolve(address)
+    kept = sorted({s for s in secrets if len(s) >= _LEAST_SECRET_CHARS}, key=len, reverse=True)
+    return Feed(address, url, every, tuple(headers), tuple(kept))
+
+
+def parse_span(written: str) -> timedelta:
+    """Read a span of time such as 90s, 10m, 2h or 1d.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _SPAN.fullmatch(written)
+    span = timedelta(**{_UNITS[match[2]]: float(match[1])}) if match else timedelta()
+    if span <= timedelta():
+        raise ValueError(f"{written[:40]!r} is no span of time: write 90s, 10m, 2h or 1d")
+    return span
+
+
+def _options(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"its options cannot be read: {error}") from error
+
+
+def _value(name: str, variables: Mapping[str, str], secrets: list[str]) -> str:
+    if not variables.get(name):
+        raise ValueError(f"the environment variable {name} is not set, and a feed needs it")
+    secrets.append(variables[name])
+    return variables[name]
+
+
+def _header(written: str, resolved: str) -> tuple[str, str]:
+    name, colon, value = resolved.partition(":")
+    if not colon or not _HEADER_NAME.fullmatch(name) or "${" in written.partition(":")[0]:
+        raise ValueError('a header is written header="Name: value"')
+    if name.lower() in _SECRET_HEADERS and written == resolved:
+        raise ValueError(f"the value of {name} is a secret: put it into a variable of the "
+                         "environment and write ${NAME} here")  # fmt: skip
+    if any(ord(character) < 32 for character in value):
+        raise ValueError(f"the value of the header {name} holds characters no header may hold")
+    return name, value.strip()
