@@ -23,6 +23,7 @@ from transforms import (
     CompareArticles,
     EmbedArticles,
     ExtractArticles,
+    FetchPages,
     IdentifyEntries,
     NormaliseArticles,
     ParseEntries,
@@ -105,7 +106,10 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
     days, (bounded, stored, seeds) = settings.window_days, mode
     parsed = read.documents | "Parse" >> ParseEntries()
     identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
-    extracted = identified.identified | "Extract" >> ExtractArticles()
+    new = identified.identified
+    if settings.fetch_pages:
+        new = new | "Fetch" >> FetchPages(allow_private=settings.allow_private_hosts)
+    extracted = new | "Extract" >> ExtractArticles()
     as_of = settings.as_of if stored else None
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(

@@ -44,6 +44,7 @@ class Settings:
     poll_seconds: float  # from the start of a round to the next
     poll_bounds: tuple[float, float] | None  # seconds; None: every feed in every round
     allow_private_hosts: bool
+    fetch_pages: bool
     metrics_port: int | None
     model: str
     max_tokens: int
@@ -176,6 +177,14 @@ def build_parser() -> argparse.ArgumentParser:
         "refused (default: only from the public internet)",
     )
     add(
+        "--fetch_pages",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="fetch the page of each new entry of a feed that does not hold the whole text, as "
+        "its site's robots.txt allows and slowly; else the feed's text is used (default: no)",
+    )
+    add("--nofetch_pages", dest="fetch_pages", action="store_false", help=argparse.SUPPRESS)
+    add(
         "--metrics_port",
         type=_port,
         metavar="N",
@@ -291,6 +300,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         poll_seconds=parsed.poll_seconds or POLL_SECONDS,
         poll_bounds=None if parsed.poll_seconds else parsed.poll_bounds or _bounds(POLL_BOUNDS),
         allow_private_hosts=parsed.allow_private_hosts,
+        fetch_pages=parsed.fetch_pages,
         metrics_port=parsed.metrics_port,
         model=parsed.model,
         max_tokens=parsed.max_tokens,

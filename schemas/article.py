@@ -29,7 +29,7 @@ class Extraction:
     published: str  # as written
     published_source: str  # feed, sitemap, html_meta, json_ld, json, eml, warc, url, or ""
     method: str  # trafilatura, feed_content, feed_summary, plain_text, json_text, title_only
-    access_state: str  # open, paywall, consent_wall, feed_only, unknown
+    access_state: str  # open, paywall, consent_wall, blocked, feed_only, unknown
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ ARTICLES = Table(
         ),
         _time("event_time", "published_at when it can be trusted, else first_seen_at."),
         _text("extraction_method", "How the text was found."),
-        _text("access_state", "open, paywall, consent_wall, feed_only or unknown."),
+        _text("access_state", "open, paywall, consent_wall, blocked, feed_only or unknown."),
         _text("content_hash", "SHA-256 of the normalised title and body."),
         _text("dup_kind", "none, exact_text, near_verbatim or contained."),
         _text("dup_of", "article_id of the original.", nullable=True),

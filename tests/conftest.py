@@ -97,6 +97,9 @@ def make_embedded(make_article):
     return make
 
 
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
 class RawServer:
     """Answer each request with the bytes (or the pieces of bytes) stored for its path."""
 
@@ -150,7 +153,7 @@ class RawServer:
             return True
         if request.startswith(b"GET "):
             self.requests.append(request.decode())
-            for piece in self.answers[request.decode().split(" ")[1]]:
+            for piece in self.answers.get(request.decode().split(" ")[1], [NOT_FOUND]):
                 connection.sendall(piece)
         return False
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from transforms.dedupe.transform import CompareArticles
     from transforms.embed.transform import EmbedArticles
     from transforms.extract.transform import ExtractArticles
+    from transforms.fetch.transform import FetchPages
     from transforms.identify.transform import IdentifyEntries
     from transforms.normalise.transform import NormaliseArticles
     from transforms.parse.transform import ParseEntries
@@ -23,6 +24,7 @@ _STAGES = {
     "ReadDocuments": "read",
     "ParseEntries": "parse",
     "IdentifyEntries": "identify",
+    "FetchPages": "fetch",
     "ExtractArticles": "extract",
     "NormaliseArticles": "normalise",
     "EmbedArticles": "embed",
@@ -36,6 +38,7 @@ __all__ = [  # noqa: RUF022 - flow order, not alphabetical
     "ReadDocuments",
     "ParseEntries",
     "IdentifyEntries",
+    "FetchPages",
     "ExtractArticles",
     "NormaliseArticles",
     "EmbedArticles",

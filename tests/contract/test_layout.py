@@ -14,8 +14,8 @@ import transforms
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "transforms", "pipelines")
 STAGES = (
-    "read", "parse", "identify", "extract", "normalise", "embed", "dedupe", "cluster", "score",
-    "write",
+    "read", "parse", "identify", "fetch", "extract", "normalise", "embed", "dedupe", "cluster",
+    "score", "write",
 )  # fmt: skip
 SHARED_WITH_BEAM = {"transforms/_shared/counts.py", "transforms/_shared/records.py"}
 

@@ -34,6 +34,7 @@ NOT_WRITTEN = {
     },
     "Event": set(),
     "EventChange": set(),
+    "Fetch": set(),
     "Rejected": set(),
     "Sighting": set(),
 }

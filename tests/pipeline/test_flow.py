@@ -3,6 +3,7 @@
 import random
 import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def stages_in_readme():
 
 
 def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
+    settings = replace(settings, fetch_pages=True)
     model = resolve_model(settings.model)
     pipeline = new_pipeline(settings.runner, ())
     write(
@@ -76,6 +78,7 @@ def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
 
 
 def test_comparing_is_the_same_flow_up_to_dedupe(settings, sources):
+    settings = replace(settings, fetch_pages=True)
     pipeline = new_pipeline(settings.runner, ())
     compare(read_once(pipeline, sources, settings), settings, resolve_model(settings.model))
     upto = transforms.__all__.index("CompareArticles") + 1

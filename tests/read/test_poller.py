@@ -1,14 +1,20 @@
 import os
+import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from schemas import Rejected
-from transforms._shared.rejects import RejectError
-from transforms._shared.web.fetch import Fetched
+from schemas import Document, Reading, Rejected
+from transforms._shared.web.fetch import Fetched, FetchError
+from transforms.parse.document import parse_document
+from transforms.parse.reading import read
+from transforms.read.feed import parse_feed
+from transforms.read.feed_book import FeedBook
+from transforms.read.feed_state import Policy
 from transforms.read.origin import Limits
 from transforms.read.poller import Poller
 from transforms.read.reader import Reader
+from transforms.read.schedule import Bounds
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 FEED = "https://echo.example/feed?key=secret"
@@ -18,15 +24,22 @@ class Site:
     """Answers every address with what it holds now."""
 
     def __init__(self):
-        self.body = b"<rss><channel><title>One</title></channel></rss>"
+        self.items = ["a"]
         self.error = None
         self.asked = []
+        self.held = {}  # addresses that answer only when their event is set
 
-    def fetch(self, url, *, trusted=True):
+    def fetch(self, url, headers=(), accept=""):
         self.asked.append(url)
+        if url in self.held:
+            self.held[url].wait(10)
         if self.error:
-            raise RejectError("http_status", self.error, replayable=True)
-        return Fetched(url, self.body, "application/rss+xml", "")
+            raise self.error
+        items = "".join(
+            f"<item><title>{name}</title><link>{url}/{name}</link></item>" for name in self.items
+        )
+        body = f"<rss><channel><title>One</title>{items}</channel></rss>".encode()
+        return Fetched(url, body, "application/rss+xml", "")
 
 
 @pytest.fixture
@@ -41,9 +54,10 @@ def site():
 
 @pytest.fixture
 def poller(site, clock):
-    def make(feeds=(), patterns=(), **settings):
+    def make(feeds=(), patterns=(), bounds=None, **settings):
         reader = Reader(site, lambda: clock[0], Limits(), frozenset(feeds), stored=False)
-        return Poller(reader, feeds, patterns, lambda: clock[0], **settings)
+        book = FeedBook([parse_feed(line) for line in feeds], Policy(bounds or Bounds()))
+        return Poller(reader, book, patterns, lambda: clock[0], **settings)
 
     return make
 
@@ -52,43 +66,126 @@ def kinds(items):
     return [type(item).__name__ for item in items]
 
 
-def test_a_feed_that_did_not_change_is_skipped_but_once_an_hour(poller, site, clock):
-    polled = poller([FEED])
+def poll(polled):
+    """Take a round through parse, as the pipeline does; gives its items and its fetches."""
+    items = list(polled.round())
+    readings = [
+        read(item, parse_document(item, 100)) for item in items if isinstance(item, Document)
+    ]
+    return items, polled.settle(readings)
+
+
+def test_a_feed_is_asked_when_its_time_has_come(poller, site, clock):
+    polled = poller([FEED], bounds=Bounds(least=timedelta(minutes=5), most=timedelta(minutes=20)))
+    items, (fetch,) = poll(polled)
+    assert (kinds(items), fetch.outcome, fetch.kept) == (["Document"], "NEW", 1)
+    assert timedelta(minutes=5) <= fetch.next_at - NOON <= timedelta(minutes=22)
+    clock[0] = fetch.next_at - timedelta(seconds=1)
+    assert poll(polled) == ([], [])
+    clock[0] = fetch.next_at
+    items, (fetch,) = poll(polled)
+    assert (kinds(items), fetch.outcome, fetch.entries) == (["Skipped"], "DUP_ONLY", 0)
+
+
+def test_each_round_can_take_every_feed(poller, site, clock):
+    polled = poller([FEED], every=True)
+    assert [poll(polled)[1][0].outcome for _ in range(3)] == ["NEW", "DUP_ONLY", "DUP_ONLY"]
+    site.items = ["b", "a"]
+    _, (fetch,) = poll(polled)
+    assert (fetch.outcome, fetch.kept, fetch.known) == ("NEW", 1, 1)
+
+
+def test_equal_content_is_handed_on_again_after_a_while(poller, clock):
+    polled = poller([FEED], every=True, read_again=timedelta(hours=3))
     found = []
-    for minutes in (0, 1, 30, 62, 63):
-        clock[0] = NOON + timedelta(minutes=minutes)
-        found += kinds(polled.round())
+    for hours in (0, 1, 2, 4, 5):
+        clock[0] = NOON + timedelta(hours=hours)
+        found += kinds(poll(polled)[0])
     assert found == ["Document", "Skipped", "Skipped", "Document", "Skipped"]
-    site.body = site.body.replace(b"One", b"Two")
-    assert kinds(polled.round()) == ["Document"]
 
 
-def test_every_failure_comes_and_is_counted_until_it_works_again(poller, site, clock):
-    polled = poller([FEED])
-    site.error = "503"
-    assert kinds([*polled.round(), *polled.round()]) == ["Rejected", "Rejected"]
+def test_every_failure_is_counted_until_it_works_again(poller, site, clock):
+    polled = poller([FEED], every=True)
+    site.error = FetchError("http_status", "status 503", replayable=True, status=503)
+    items, (fetch,) = poll(polled)
+    assert (kinds(items), fetch.outcome, fetch.failures) == (["Rejected"], "TEMP", 1)
+    assert poll(polled) == ([], [])  # it is left alone for a while
+    clock[0] = fetch.next_at
+    poll(polled)
     (health,) = polled.health()
-    assert (health.failures, health.error, health.changed_at) == (2, "503", None)
+    assert (health.failures, health.error, health.changed_at) == (2, "status 503", None)
     assert "secret" not in health.feed
     site.error = None
-    assert kinds(polled.round()) == ["Document"]
+    clock[0] += timedelta(days=1)
+    poll(polled)
     (health,) = polled.health()
     assert (health.failures, health.error, health.changed_at) == (0, "", None)
 
 
 def test_a_feed_is_silent_when_it_is_quiet_far_longer_than_it_used_to_be(poller, site, clock):
-    polled = poller([FEED])
+    polled = poller([FEED], every=True)
     for hour in range(-2, 12, 2):
         clock[0] = NOON + timedelta(hours=hour)
-        site.body = b"<rss><channel><title>%d</title></channel></rss>" % hour
-        list(polled.round())
+        site.items = [str(hour)]
+        poll(polled)
     for hours, silent in ((5, False), (14, False), (18, True)):
         clock[0] = NOON + timedelta(hours=10 + hours)
-        list(polled.round())
+        poll(polled)
         assert polled.health()[0].silent is silent, hours
-    site.body = b"<rss/>"
-    list(polled.round())
+    site.items = ["again"]
+    poll(polled)
     assert not polled.health()[0].silent
+
+
+def test_no_feed_waits_for_one_that_hangs(poller, site):
+    hanging = "https://hangs.example/feed"
+    site.held[hanging] = threading.Event()
+    polled = poller([hanging, *(f"https://f{n}.example/" for n in range(100))])
+    items, fetches = poll(polled)
+    assert (len(items), len(fetches), polled.unsettled) == (100, 100, True)
+    assert poll(polled) == ([], [])
+    site.held[hanging].set()
+    items, (fetch,) = poll(polled)
+    assert (kinds(items), fetch.feed, polled.unsettled) == (["Document"], hanging, False)
+
+
+def test_the_only_round_waits_for_all(poller, site):
+    hanging = "https://hangs.example/feed"
+    site.held[hanging] = threading.Event()
+    threading.Timer(1.5, site.held[hanging].set).start()
+    items, _ = poll(poller([hanging, FEED], every=True, patient=True))
+    assert kinds(items) == ["Document", "Document"]
+
+
+def test_few_feeds_of_one_domain_are_asked_for_at_once(poller, site):
+    feeds = [f"https://f{number}.paper.com/" for number in range(4)]
+    for feed in feeds:
+        site.held[feed] = threading.Event()
+    polled = poller(feeds)
+    list(polled.round())
+    assert len(site.asked) == 2
+    for feed in feeds:
+        site.held[feed].set()
+
+
+def test_the_feeds_of_a_list_are_feeds_of_their_own(poller, site):
+    class Opml(Site):
+        def fetch(self, url, headers=(), accept=""):
+            if not url.endswith("opml"):
+                return super().fetch(url, headers, accept)
+            outlines = "".join(f'<outline xmlUrl="https://{n}.example/f"/>' for n in "ab")
+            return Fetched(url, f"<opml><body>{outlines}</body></opml>".encode(), "", "")
+
+    polled = poller(["https://list.example/opml"], every=True)
+    polled.reader = Reader(Opml(), polled.now, Limits())
+    items = list(polled.round())
+    readings = [i for i in items if isinstance(i, Reading)]
+    documents = [i for i in items if isinstance(i, Document)]
+    readings += [read(item, parse_document(item, 100)) for item in documents]
+    fetches = {fetch.feed: fetch for fetch in polled.settle(readings)}
+    assert fetches["https://list.example/opml"].kept == 2
+    assert {fetch.outcome for fetch in fetches.values()} == {"NEW"}
+    assert len(fetches) == 3
 
 
 def test_files_are_read_when_they_are_new_or_changed(poller, clock, tmp_path):
@@ -147,10 +244,23 @@ def test_a_round_ends_between_two_sources_when_asked_to(poller, site, tmp_path):
     assert site.asked == []
 
 
-def test_many_feeds_come_in_their_order(poller, site):
+def test_what_is_under_way_is_finished_when_the_round_is_to_end(poller, site):
+    stop = threading.Event()
+    polled = poller([FEED], stopping=stop.is_set)
+    fetch = site.fetch
+
+    def stop_and_fetch(url, headers=(), accept=""):
+        stop.set()
+        return fetch(url)
+
+    site.fetch = stop_and_fetch
+    assert kinds(polled.round()) == ["Document"]
+
+
+def test_many_feeds_come_in_one_round(poller, site):
     feeds = [f"https://f{number}.example/" for number in range(300)]
     items = list(poller(feeds).round())
-    assert [item.key for item in items] == feeds
+    assert sorted(item.key for item in items) == sorted(feeds)
     assert len(site.asked) == 300
 
 

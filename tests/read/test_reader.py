@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas import Document, Rejected
+from schemas import Attempt, Document, Reading, Rejected
 from schemas.document import DOCUMENT_KINDS
+from schemas.ids import feed_id
 from transforms._shared.rejects import RejectError
 from transforms._shared.web.fetch import Fetched
 from transforms.read.origin import Limits
@@ -29,10 +30,10 @@ class FakeFetcher:
     def __init__(self, answers: dict[str, bytes], **changes: str) -> None:
         self.answers = answers
         self.changes = changes
-        self.asked: list[tuple[str, bool]] = []
+        self.asked: list[str] = []
 
-    def fetch(self, url: str, *, trusted: bool = True) -> Fetched:
-        self.asked.append((url, trusted))
+    def fetch(self, url: str, headers=(), accept: str = "") -> Fetched:
+        self.asked.append(url)
         if url not in self.answers:
             raise RejectError("connection_failed", "nobody answers", replayable=True)
         answer = {"url": url, "content_type": "", "charset": "", **self.changes}
@@ -42,7 +43,8 @@ class FakeFetcher:
 def read(source, answers=None, feeds=(), fetcher=None, **limits):
     fetcher = fetcher or FakeFetcher(answers or {})
     reader = Reader(fetcher, lambda: NOON, Limits(**limits), frozenset(feeds))
-    return list(reader.read(str(source)))
+    items = reader.read(str(source))
+    return [item for item in items if not isinstance(item, Attempt | Reading)]
 
 
 @pytest.fixture
@@ -162,6 +164,7 @@ def test_an_answer_is_keyed_by_the_url_asked_and_has_the_url_that_answered(conte
     assert read("http://u:pw@one.example/?key=a", fetcher=fetcher) == [
         Document(
             key="http://one.example/?key=REDACTED",
+            feed_id=feed_id("http://u:pw@one.example/?key=a"),
             url="https://one.example/new?key=REDACTED",
             kind="feed",
             input_kind="feed",
@@ -177,7 +180,8 @@ def test_an_answer_is_keyed_by_the_url_asked_and_has_the_url_that_answered(conte
     [
         (PAGE, "not_a_feed"),
         (b"Not found", "not_a_feed"),
-        (b"<sitemapindex/>", "not_a_feed"),
+        (b"<sitemapindex/>", "empty"),
+        (b"<sitemapindex><sitemap>", "broken_sitemap"),
         (b"", "empty"),
         (gzip.compress(RSS)[:-9], "broken_gzip"),
     ],
@@ -193,22 +197,21 @@ def test_a_url_that_cannot_be_fetched_is_one_dead_letter_without_credentials():
     assert "hidden" not in repr(refused)
 
 
-def test_the_feeds_of_an_opml_file_are_fetched_as_untrusted(write):
+def test_the_feeds_of_an_opml_file_are_fetched(write):
     fetcher = FakeFetcher({"http://two.example/": RSS})
     failed, document = read(write(OPML), fetcher=fetcher)
     assert (failed.key, failed.reason) == ("http://one.example/", "connection_failed")
     assert (document.key, document.kind) == ("http://two.example/", "feed")
-    assert fetcher.asked == [("http://one.example/", False), ("http://two.example/", False)]
+    assert fetcher.asked == ["http://one.example/", "http://two.example/"]
 
 
-def test_opml_at_a_url_is_opened_but_opml_listed_in_opml_is_not():
+def test_lists_of_lists_are_opened_and_each_feed_is_asked_once():
     fetcher = FakeFetcher(
         {"http://a.example/": OPML, "http://one.example/": OPML, "http://two.example/": RSS}
     )
-    refused, document = read("http://a.example/", fetcher=fetcher)
-    assert (refused.key, refused.reason) == ("http://one.example/", "not_a_feed")
+    (document,) = read("http://a.example/", fetcher=fetcher)
     assert document.key == "http://two.example/"
-    assert [trusted for _, trusted in fetcher.asked] == [True, False, False]
+    assert fetcher.asked == ["http://a.example/", "http://one.example/", "http://two.example/"]
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the shared samples are not here")

@@ -31,7 +31,7 @@ WARC = (
 class OneFeed:
     """A web with one feed in it."""
 
-    def fetch(self, url: str, *, trusted: bool = True) -> Fetched:
+    def fetch(self, url: str, headers=(), accept: str = "") -> Fetched:
         if url != "http://one.example/rss":
             raise RejectError("http_status", "the server answered with status 404")
         return Fetched(url=url, content=RSS, content_type="", charset="")
@@ -111,7 +111,9 @@ def test_the_bounds_reach_the_reader(tmp_path, server):
     url = server.answer("/rss", RSS)
     with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
         sources = pipeline | beam.Create([str(tmp_path / "item"), str(tmp_path / "file"), url])
-        read = sources | ReadDocuments(max_item_bytes=10, max_file_bytes=100, max_fetch_bytes=10)
+        read = sources | ReadDocuments(
+            max_item_bytes=10, max_file_bytes=100, max_fetch_bytes=10, allow_private_hosts=True
+        )
         assert_that(
             read.rejected | beam.Map(lambda refused: (refused.key, refused.reason)),
             equal_to(

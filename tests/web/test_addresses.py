@@ -51,19 +51,19 @@ def test_addresses_on_the_internet_are_public(address):
     assert is_public(address)
 
 
-def test_a_name_that_cannot_be_resolved_is_a_failed_connection():
+def test_a_name_that_cannot_be_resolved_is_an_unknown_host():
     def fail(host, port):
         raise OSError("Name or service not known")
 
     with pytest.raises(RejectError, match=r"nowhere\.example.*not known") as caught:
         resolve_within(fail, "nowhere.example", 80, 5)
-    assert (caught.value.reason, caught.value.replayable) == ("connection_failed", True)
+    assert (caught.value.reason, caught.value.replayable) == ("unknown_host", True)
 
 
-def test_a_name_without_addresses_is_a_failed_connection():
+def test_a_name_without_addresses_is_an_unknown_host():
     with pytest.raises(RejectError) as caught:
         resolve_within(lambda host, port: [], "nowhere.example", 80, 5)
-    assert caught.value.reason == "connection_failed"
+    assert caught.value.reason == "unknown_host"
 
 
 def test_a_resolver_that_hangs_meets_the_deadline():

@@ -1,7 +1,8 @@
 """Turn a source, a file or a URL, into documents."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from io import BytesIO
@@ -15,7 +16,7 @@ from transforms._shared.web.retry_after import retry_after_seconds
 from transforms._shared.web.walls import wall_of
 from transforms.read.containers import Opened, documents, unwrap
 from transforms.read.feed import Feed, parse_feed
-from transforms.read.feed_list import opml_feeds, sitemap_feeds
+from transforms.read.feed_list import MAX_LISTED_FEEDS, opml_feeds, sitemap_feeds
 from transforms.read.feed_state import FeedState
 from transforms.read.files import file_uri, local_path, modified, open_file, unreadable
 from transforms.read.origin import Limits, Origin, Skipped
@@ -73,17 +74,22 @@ class Reader:
         if source not in self._feeds and not is_web_url(source):
             yield from self._read_file(source)
             return
-        for item in self._once(parse_feed(source)):
-            if isinstance(item, Listed):
-                for feed in item.feeds:
-                    yield from (i for i in self._once(feed) if not isinstance(i, Listed))
-            else:
-                yield item
+        yield from self._ask_all([parse_feed(source)])
 
-    def _once(self, feed: Feed) -> Iterator[Item]:
-        attempt, items = self.ask(feed, FeedState(), timedelta.max)
-        yield attempt
-        yield from items
+    def _ask_all(self, feeds: Sequence[Feed]) -> Iterator[Item]:
+        """Ask for feeds, and for those that they name in their turn, each once."""
+        waiting, named = deque(feeds), {feed.feed_id for feed in feeds}
+        while waiting:
+            attempt, items = self.ask(waiting.popleft(), FeedState(), timedelta.max)
+            yield attempt
+            for item in items:
+                if not isinstance(item, Listed):
+                    yield item
+                    continue
+                for feed in item.feeds:
+                    if feed.feed_id not in named and len(named) < MAX_LISTED_FEEDS:
+                        named.add(feed.feed_id)
+                        waiting.append(feed)
 
     def ask(
         self, feed: Feed, state: FeedState, read_again: timedelta
@@ -97,12 +103,24 @@ class Reader:
             state: what is known of it.
             read_again: after that long, content is looked at again that is what it was.
         """
-        validators = state.validators(self._now(), read_again)
+        validators = state.validators(self._time(feed), read_again)
         try:
-            answer = self._answer(feed, state, validators)
+            return self._ask(feed, state, read_again, validators)
         except RejectError as error:
             return self._failed(feed, error, bool(validators))
-        at = self._now()
+        except Exception as error:  # one hostile server must not stop the others
+            why = RejectError("read_failed", f"{type(error).__name__}: {error}", replayable=True)
+            return self._failed(feed, why, bool(validators))
+
+    def _ask(
+        self,
+        feed: Feed,
+        state: FeedState,
+        read_again: timedelta,
+        validators: tuple[tuple[str, str], ...],
+    ) -> tuple[Attempt, list[Item]]:
+        answer = self._answer(feed, state, validators)
+        at = self._time(feed)
         attempt = Attempt(
             feed_id=feed.feed_id,
             feed=feed.name,
@@ -149,7 +167,7 @@ class Reader:
         origin = Origin(
             key=_key(feed),
             url=attempt.url,
-            received_at=self._received(feed, attempt.at),
+            received_at=attempt.at,
             content_type=answer.content_type,
             charset=answer.charset,
             feed_id=feed.feed_id,
@@ -179,7 +197,7 @@ class Reader:
     def _failed(
         self, feed: Feed, error: RejectError, conditional: bool, answer: Fetched | None = None
     ) -> tuple[Attempt, list[Item]]:
-        at = self._now()
+        at = self._time(feed)
         status, headers = (answer.status or None, answer.headers) if answer else (None, {})
         if isinstance(error, FetchError):
             status, headers = error.status, error.headers
@@ -203,11 +221,12 @@ class Reader:
             moved_to="",
         )
         payload = answer.content if answer else b""
-        return attempt, [rejected("read", _key(feed), error, self._received(feed, at), payload)]
+        return attempt, [rejected("read", _key(feed), error, at, payload)]
 
-    def _received(self, feed: Feed, at: datetime) -> datetime:
+    def _time(self, feed: Feed) -> datetime:
+        """Say when what is read of a feed was received."""
         if feed.is_remote or not self._stored:
-            return at
+            return self._now()
         return modified(local_path(feed.address))
 
     def _read_file(self, source: str) -> Iterator[Item]:
@@ -223,9 +242,8 @@ class Reader:
                 opened = unwrap(stream, self._limits)
                 origin = Origin(key=uri, url=uri, received_at=received_at)
                 if opened.kind == "opml":
-                    for url in opml_feeds(opened.whole(self._limits.max_item_bytes)):
-                        listed = self._once(Feed(address=url, url=url))
-                        yield from (item for item in listed if not isinstance(item, Listed))
+                    urls = opml_feeds(opened.whole(self._limits.max_item_bytes))
+                    yield from self._ask_all([Feed(address=url, url=url) for url in urls])
                 else:
                     yield from documents(opened, origin, self._limits)
         except RejectError as error:

@@ -5,8 +5,8 @@ unseen have waited ``Bounds.patience`` together. At a steady rate that makes the
 sqrt(2 * patience / rate), which gives the least mean delay over all items for a number of requests
 (an interval of 1 / rate spends too many of them on the busiest feeds).
 
-What is expected is the rate of each hour of the day, learnt over weeks, and on top of it what the
-items of the last hours announce: news comes in bursts, and publishers sleep.
+What is expected lies between the usual rate of the hour of the day, learnt over weeks, and the
+rate of late, whose weight fades with the time ahead: publishers sleep, and news comes in bursts.
 
 Nothing here reads a clock or draws at random: the same fetches give the same times again.
 """
@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 # Chosen on the publishing times of eight publishers, see benchmarks/polling.py.
 _MEMORY_HOURS = 21 * 24.0  # an item or an hour counts a third after that long
-_BURST_HOURS = 1.0  # for how long an item announces others
-_BURST_SHARE = 0.5  # of all items: those that came because others had come just before
+_RECENT_HOURS = 1.0  # over which the recent rate is taken
+_RECENT_WEIGHT = 0.5  # of the recent rate against the usual one; fades in twice that time
 _HOUR_PRIOR = 1.0  # observed hours that the mean rate weighs in the rate of each hour of the day
 _PRIOR = 1.0  # item in that many hours: what is believed of a feed before anything is seen
 _ROOM = 0.5  # of what a feed holds: more new items are never waited for
@@ -82,7 +82,7 @@ class Rhythm:
     fetched_at: float = 0.0  # hours since 1970, UTC; of the last answer
     hours: float = 0.0  # observed, that is, between two answers; faded like the items
     items_by_hour: tuple[float, ...] = (0.0,) * 24  # by the hour of the day, UTC
-    burst: float = 0.0  # items of the last hours
+    recent: float = 0.0  # items an hour, lately
     holds: int = 0  # items in the last answer that had any
 
     def after(self, entries: int, new: int, at: datetime, since: datetime | None) -> "Rhythm":
@@ -98,29 +98,26 @@ class Rhythm:
         now, holds = _hours(at), max(0, entries) or self.holds
         if since is None or now <= _hours(since):
             return replace(self, fetched_at=now, holds=holds)
-        start = _hours(since)
-        rates = self.rates()
-        parts = [part * rate for part, rate in zip(_hours_of_day(start, now), rates)]
-        expected = sum(parts)
+        parts = _hours_of_day(_hours(since), now)
         found = float(min(max(0, new), max(0, entries)))
         if found and found == entries:
+            expected = sum(part * rate for part, rate in zip(parts, self.rates()))
             found = max(_HIDDEN * found, expected)
-        gap = now - start
+        gap = now - _hours(since)
         faded = math.exp(-gap / _MEMORY_HOURS)
-        calmed = math.exp(-gap / _BURST_HOURS)
+        kept = math.exp(-gap / _RECENT_HOURS)
         return Rhythm(
             fetched_at=now,
             hours=self.hours * faded + gap,
             items_by_hour=tuple(
-                items * faded + found * part / expected
-                for items, part in zip(self.items_by_hour, parts)
+                items * faded + found * part / gap for items, part in zip(self.items_by_hour, parts)
             ),
-            burst=self.burst * calmed + found * (1 - calmed) * _BURST_HOURS / gap,
+            recent=self.recent * kept + found / gap * (1 - kept),
             holds=holds,
         )
 
     def rates(self) -> list[float]:
-        """Give the items expected in each hour of the day, UTC, leaving out any burst."""
+        """Give the usual number of items in each hour of the day, UTC."""
         mean = (sum(self.items_by_hour) + 1) / (self.hours + _PRIOR)
         observed = self.hours / 24
         return [
@@ -134,7 +131,7 @@ class Rhythm:
             "fetched_at": self.fetched_at,
             "hours": self.hours,
             "items_by_hour": list(self.items_by_hour),
-            "burst": self.burst,
+            "recent": self.recent,
             "holds": self.holds,
         }
 
@@ -152,12 +149,12 @@ class Rhythm:
                 fetched_at=float(value["fetched_at"]),
                 hours=float(value["hours"]),
                 items_by_hour=tuple(float(items) for items in value["items_by_hour"]),
-                burst=float(value["burst"]),
+                recent=float(value["recent"]),
                 holds=int(value["holds"]),
             )
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a rhythm: {error!r}") from error
-        numbers = (rhythm.fetched_at, rhythm.hours, rhythm.burst, *rhythm.items_by_hour)
+        numbers = (rhythm.fetched_at, rhythm.hours, rhythm.recent, *rhythm.items_by_hour)
         usable = all(math.isfinite(number) and number >= 0 for number in numbers)
         if not usable or len(rhythm.items_by_hour) != 24 or rhythm.holds < 0:
             raise ValueError("not a rhythm: a number is missing, negative or not finite")
@@ -275,23 +272,24 @@ def _look_ahead(rhythm: Rhythm, bounds: Bounds) -> tuple[timedelta, timedelta]:
 
     Both are at most ``bounds.most``.
     """
-    rates = [rate * (1 - _BURST_SHARE) for rate in rhythm.rates()]
-    burst = rhythm.burst * _BURST_SHARE / _BURST_HOURS
-    calmed = math.exp(-_STEP / _BURST_HOURS)
+    usual, recent = rhythm.rates(), rhythm.recent
+    weight = _RECENT_WEIGHT
+    fading = math.exp(-_STEP * (1 - _RECENT_WEIGHT) / _RECENT_HOURS)
     patience, most = bounds.patience / _HOUR, bounds.most / _HOUR
     room = _ROOM * rhythm.holds if rhythm.holds else math.inf
     due = full = most
     unseen = waited = 0.0
     for step in range(math.ceil(most / _STEP)):
         ahead = step * _STEP
-        came = (rates[int(rhythm.fetched_at + ahead) % 24] + burst) * _STEP
+        rate = usual[int(rhythm.fetched_at + ahead) % 24]
+        came = (rate + weight * (recent - rate)) * _STEP
         waiting = (unseen + came / 2) * _STEP
         if waited + waiting >= patience:
             due = min(due, ahead + _STEP * (patience - waited) / waiting)
         if unseen + came >= room:
             full = min(full, ahead + _STEP * (room - unseen) / came)
             break
-        unseen, waited, burst = unseen + came, waited + waiting, burst * calmed
+        unseen, waited, weight = unseen + came, waited + waiting, weight * fading
     return due * _HOUR, full * _HOUR
 
 
