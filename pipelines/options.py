@@ -290,6 +290,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         raise UsageError("--metrics_port is for --streaming or --resume")
     if parsed.resume and parsed.overwrite:
         raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
+    bounds = parsed.poll_bounds or _bounds(POLL_BOUNDS)
     return Settings(
         inputs=tuple(parsed.input),
         feeds=tuple(parsed.feeds),
@@ -297,8 +298,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         overwrite=parsed.overwrite,
         streaming=parsed.streaming,
         resume=parsed.resume,
-        poll_seconds=parsed.poll_seconds or POLL_SECONDS,
-        poll_bounds=None if parsed.poll_seconds else parsed.poll_bounds or _bounds(POLL_BOUNDS),
+        poll_seconds=parsed.poll_seconds or min(POLL_SECONDS, bounds[0]),
+        poll_bounds=None if parsed.poll_seconds else bounds,
         allow_private_hosts=parsed.allow_private_hosts,
         fetch_pages=parsed.fetch_pages,
         metrics_port=parsed.metrics_port,

@@ -393,8 +393,15 @@ def _say_start(settings: Settings, sources: "Sources", model: "ModelFiles") -> N
 def _pace(settings: Settings) -> str:
     if settings.poll_bounds is None:
         return f"every {settings.poll_seconds:g} s"
-    least, most = (timedelta(seconds=seconds) for seconds in settings.poll_bounds)
+    least, most = map(_written, settings.poll_bounds)
     return f"as often as each is worth it, every {least} to {most}"
+
+
+def _written(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def _summary(
