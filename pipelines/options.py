@@ -7,7 +7,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from schemas.event import GRANULARITIES
 from transforms._shared.shards import WINDOW_DAYS
@@ -60,6 +60,22 @@ class Settings:
     dry_run: bool
     beam_args: tuple[str, ...]  # flags that are not ours
     as_of: datetime  # UTC: the time of the run, after which nothing can have been published
+
+
+class _Switch(argparse.Action):
+    """On by its first name, off by the other."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, option_string == self.option_strings[0])
 
 
 def _positive_int(text: str) -> int:
@@ -178,12 +194,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--fetch_pages",
-        action=argparse.BooleanOptionalAction,
+        "--nofetch_pages",
+        action=_Switch,
         default=False,
         help="fetch the page of each new entry of a feed that does not hold the whole text, as "
         "its site's robots.txt allows and slowly; else the feed's text is used (default: no)",
     )
-    add("--nofetch_pages", dest="fetch_pages", action="store_false", help=argparse.SUPPRESS)
     add(
         "--metrics_port",
         type=_port,

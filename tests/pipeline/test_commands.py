@@ -271,7 +271,8 @@ def address():
 def test_feeds_are_fetched_and_what_fails_is_a_dead_letter(address, detect, make_file, out):
     listed = make_file("feeds.txt", f"{address}/gone\n# later\n{address}/slow\n")
     secret = f"{address}/ok?token=hush"
-    arguments = ("--feeds", secret, "--feeds", listed, "--fetch_timeout_seconds", "0.5")
+    arguments = ("--feeds", secret, "--feeds", listed, "--fetch_timeout_seconds", "0.5",
+                 "--allow_private_hosts")  # fmt: skip
     output = detect(out, *arguments)
     (article,) = output.rows("articles")
     assert article["canonical_url"] == "https://echo.example/bridge"
