@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling kills soak clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ window: $(READY) ## cost of an article and memory as the window fills: make wind
 
 polling: $(READY) ## delay against requests of ways to poll feeds: make polling [RHYTHMS='FILE ...'] [JSON=OUT]
 	@$(BIN)/python -m benchmarks.polling $(foreach f,$(RHYTHMS),--rhythms '$(f)') $(if $(JSON),--json '$(JSON)')
+
+many-feeds: $(READY) ## 2,000 local feeds in one round, some of which hang: make many-feeds [JSON=OUT]
+	@$(BIN)/python -m benchmarks.feeds $(if $(JSON),--json '$(JSON)')
 
 kills: $(READY) ## kill a run 50 times at random moments and compare it with one that was not: make kills [SEED=1]
 	@d=$$(mktemp -d) && $(BIN)/python tests/pipeline/kills/harness.py --stories tests/quality/hard_pairs.jsonl --folder $$d --kills 50 --seed $(or $(SEED),1) && rm -r $$d

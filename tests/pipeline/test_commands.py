@@ -25,7 +25,7 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Kettlewick Ech
 <link>https://echo.example/bridge</link><pubDate>Mon, 02 Mar 2026 06:12:00 GMT</pubDate>
 <description>The old bridge at Kettlewick is closed because of a crack.</description>
 </item></channel></rss>"""
-MODULES = ("detect_events", "evaluate", "train", "report", "quality", "explain")
+MODULES = ("detect_events", "evaluate", "train", "report", "quality", "explain", "feeds")
 
 
 @pytest.fixture

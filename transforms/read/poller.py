@@ -58,6 +58,7 @@ class Poller:
     read_again: timedelta = _READ_AGAIN
     unsettled: bool = False  # the next round should come soon: something was not ready
     missing: set[str] = field(default_factory=set)  # what named no file in the last round
+    most_under_way: int = 0  # requests at once, so far
     _files: dict[str, tuple[tuple[int, ...], datetime]] = field(default_factory=dict)
     _lanes: Lanes[Feed] = field(default_factory=Lanes)
     _workers: Workers[_Answer] = field(default_factory=lambda: Workers(_FETCHED_AT_ONCE))
@@ -115,6 +116,7 @@ class Poller:
         while not self._workers.full and (turn := self._lanes.take(now)):
             lane, feed = turn
             self._workers.start(partial(self._ask, lane, feed, self.book.state(feed)))
+        self.most_under_way = max(self.most_under_way, self._workers.busy)
 
     def _ask(self, lane: str, feed: Feed, state: FeedState) -> _Answer:
         return (lane, feed, *self.reader.ask(feed, state, self.read_again))
