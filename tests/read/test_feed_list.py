@@ -1,10 +1,12 @@
 import gzip
+from datetime import datetime, timezone
 
 import pytest
 
 from transforms._shared.rejects import RejectError
 from transforms.read import feed_list
-from transforms.read.feed_list import feed_sources, opml_feeds
+from transforms.read.feed import parse_feed
+from transforms.read.feed_list import MAX_LISTED_SITEMAPS, feed_sources, opml_feeds, sitemap_feeds
 
 OPML = """<?xml version="1.0"?>
 <!DOCTYPE opml [<!ELEMENT opml ANY>]>
@@ -133,3 +135,77 @@ def test_the_number_of_listed_feeds_is_bounded(monkeypatch):
     with pytest.raises(RejectError) as caught:
         opml_feeds(OPML.encode())
     assert caught.value.reason == "too_large"
+
+
+def test_a_line_may_name_options_and_secrets(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEY", "hidden")
+    listed = tmp_path / "feeds.txt"
+    listed.write_text('https://a.example/f?key=${KEY} every=5m\nhttps://b.example/ header="A: b"\n')
+    assert feed_sources(str(listed)) == [
+        "https://a.example/f?key=${KEY} every=5m", 'https://b.example/ header="A: b"',
+    ]  # fmt: skip
+    listed.write_text("https://a.example/f every=soon\n")
+    with pytest.raises(ValueError, match="line 1: 'soon' is no span of time"):
+        feed_sources(str(listed))
+    with pytest.raises(ValueError, match="NOT_SET is not set"):
+        feed_sources("https://a.example/?k=${NOT_SET}")
+
+
+def test_what_others_wrote_into_opml_names_no_variables_and_no_options(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEY", "hidden")
+    listed = tmp_path / "feeds.opml"
+    listed.write_text('<opml><outline xmlUrl="https://e.example/${KEY} every=1s"/></opml>')
+    (line,) = feed_sources(str(listed))
+    feed = parse_feed(line)
+    assert (feed.url, feed.every) == ("https://e.example/$%7BKEY}%20every=1s", None)
+
+
+MORNING = datetime(2024, 5, 1, 6, tzinfo=timezone.utc)
+
+
+def sitemap_index(*sitemaps):
+    parts = "".join(
+        f"<sitemap><loc>{loc}</loc><lastmod>{changed}</lastmod></sitemap>"
+        for loc, changed in sitemaps
+    )
+    return f"<sitemapindex xmlns='http://x/'>{parts}</sitemapindex>".encode()
+
+
+def test_the_sitemaps_for_news_of_an_index_are_chosen():
+    index = sitemap_index(
+        ("https://a.example/pages.xml", "2024-05-01"),
+        ("/news-old.xml", "2024-04-01"),
+        ("/news-1.xml", "2024-04-30T12:00:00Z"),
+        ("/news-2.xml", "2024-05-01T05:00:00+00:00"),
+        ("/news-3.xml", "whenever"),
+        ("file:///etc/news", "2024-05-01"),
+    )
+    assert sitemap_feeds(index, "https://a.example/index.xml", MORNING) == [
+        "https://a.example/news-2.xml",
+        "https://a.example/news-1.xml",
+        "https://a.example/news-3.xml",
+    ]
+
+
+def test_without_any_for_news_those_that_changed_lately_are_chosen():
+    index = sitemap_index(("/a.xml", "2024-04-30"), ("/b.xml", "2020-01-01"))
+    assert sitemap_feeds(index, "https://a.example/", MORNING) == ["https://a.example/a.xml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<sitemapindex>", "broken_sitemap"),
+        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><sitemapindex/>", "broken_sitemap"),
+        (b"<sitemapindex/>", "empty"),
+    ],
+)
+def test_an_index_without_use_is_refused(content, reason):
+    with pytest.raises(RejectError) as caught:
+        sitemap_feeds(content, "https://a.example/", MORNING)
+    assert caught.value.reason == reason
+
+
+def test_an_index_names_not_too_many():
+    index = sitemap_index(*((f"/news-{n}.xml", "2024-05-01") for n in range(200)))
+    assert len(sitemap_feeds(index, "https://a.example/", MORNING)) == MAX_LISTED_SITEMAPS
