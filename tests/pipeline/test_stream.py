@@ -340,7 +340,7 @@ def test_damaged_and_foreign_files_are_named_and_passed_over(site, out, stream):
     first, second = sorted((out / "articles").glob("*/part-0*.parquet"), key=lambda p: p.name)
     second.write_bytes(second.read_bytes()[:900])
     (first.parent / "notes.txt").write_text("mine")
-    (first.parent / f"part-000000099-{'0' * 32}.parquet").write_bytes(b"PAR1")
+    (first.parent / f"part-000000003-{'0' * 32}.parquet").write_bytes(b"PAR1")
     site.tell("echo", 3)
     said = stream("--feeds", site.url("echo"), "--resume")
     assert f"passed over articles/{second.parent.name}/{second.name}: damaged" in said

@@ -14,6 +14,7 @@ from transforms.write.removed import REMOVED_FILE
 RUN_FILE = "run.json"
 # Present from the check of the output until the commit: a run that was killed leaves it behind.
 UNFINISHED_FILE = ".unfinished"
+_BEGUN = "begun"  # what it says when a run began that goes on; else the digest of its arguments
 # What differs between two runs that did the same.
 VOLATILE = ("timings", "finished_at")
 
@@ -73,7 +74,7 @@ def clear_output(output: str) -> None:
     """
     folder = local_folder(output)
     with files_lock(folder):  # else a compaction could bring back what is removed
-        replace_file(folder / UNFINISHED_FILE, b"begun\n")
+        replace_file(folder / UNFINISHED_FILE, f"{_BEGUN}\n".encode())
         _unlink(folder / RUN_FILE)
         _unlink(folder / REMOVED_FILE)
         for name in sorted(filter(is_ours, files_of_tables(folder))):
@@ -197,7 +198,9 @@ def is_being_replaced(folder: Path, run: dict[str, Any]) -> bool:
         return False
     except OSError as error:
         raise output_error(folder / UNFINISHED_FILE, error) from error
-    return bool(run["files"]) and mark != run.get("arguments_digest")
+    if mark == _BEGUN and not run["files"]:
+        return False  # the first run.json was there, and the mark about to go
+    return mark != run.get("arguments_digest")
 
 
 def is_unfinished(folder: Path) -> bool:
