@@ -219,3 +219,39 @@ def test_the_feeds_own_link_is_the_home_of_the_source(link, source_url, make_doc
     content = rss(f"{link}<item><title>A</title></item>")
     (entry,) = parse_feed(make_document(content, "feed", url="https://f.example/f")).entries
     assert entry.source_url == source_url
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("<ttl>15</ttl>", 900.0),
+        ("<ttl> 60 </ttl>", 3600.0),
+        ("<ttl>0</ttl>", None),
+        ("<ttl>-5</ttl>", None),
+        ("<ttl>soon</ttl>", None),
+        ("<sy:updatePeriod>daily</sy:updatePeriod>", 86400.0),
+        (
+            "<sy:updatePeriod> Daily </sy:updatePeriod><sy:updateFrequency>4</sy:updateFrequency>",
+            21600.0,
+        ),
+        ("<sy:updatePeriod>hourly</sy:updatePeriod>", None),
+        ("<sy:updatePeriod>now</sy:updatePeriod>", None),
+        ("", None),
+    ],
+)
+def test_a_feed_says_how_often_it_changes(make_document, written, seconds):
+    xml = (
+        "<rss version='2.0' xmlns:sy='http://purl.org/rss/1.0/modules/syndication/'><channel>"
+        f"<title>T</title>{written}<item><title>a</title></item></channel></rss>"
+    )
+    assert parse_feed(make_document(xml, "feed")).update_seconds == seconds
+
+
+def test_items_that_were_taken_back_are_counted(make_document):
+    xml = (
+        "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:at='http://purl.org/atompub/tombstones/1.0'>"
+        "<title>T</title><at:deleted-entry ref='tag:a' when='2024-05-01T00:00:00Z'/>"
+        "<entry><title>a</title><id>tag:b</id></entry></feed>"
+    )
+    found = parse_feed(make_document(xml, "feed"))
+    assert (len(found.entries), found.deleted) == (1, 1)

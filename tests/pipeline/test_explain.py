@@ -100,6 +100,7 @@ def write(folder, assignments, events, changes=()):
         "event_changes": changes,
         "dead_letters": (),
         "sightings": (),
+        "fetch_log": (),
     }
     for name, source in ROW_SOURCES.items():
         rows = [row for record in records[name] for row in source.rows(record)]

@@ -14,8 +14,6 @@ from transforms.read.schedule import (
     hints_from_headers,
     interval,
     jittered,
-    ttl_seconds,
-    update_seconds,
 )
 
 START = datetime(2026, 3, 2, tzinfo=timezone.utc)
@@ -304,33 +302,3 @@ def test_what_servers_say_about_freshness(headers, seconds):
 def test_garbage_in_headers_is_no_hint_or_a_usable_one(headers):
     hint = hints_from_headers(headers, NOW)
     assert hint is None or timedelta(0) < hint <= timedelta(days=30)
-
-
-@pytest.mark.parametrize(
-    ("period", "frequency", "seconds"),
-    [
-        ("hourly", "1", 3600),
-        ("hourly", "", 3600),
-        (" Daily\n", "2", 43200),
-        ("weekly", "0", 604800),
-        ("monthly", "often", 2628000),
-        ("yearly", "1", 31557600),
-        ("", "4", None),
-        ("sometimes", "1", None),
-    ],
-)
-def test_the_update_period_of_a_feed(period, frequency, seconds):
-    assert update_seconds(period, frequency) == seconds
-
-
-@given(st.text(), st.text())
-def test_garbage_in_feeds_is_no_hint_or_a_usable_one(period, frequency):
-    for seconds in (update_seconds(period, frequency), ttl_seconds(frequency)):
-        assert seconds is None or timedelta(0) < timedelta(seconds=seconds) < timedelta(days=400)
-
-
-@pytest.mark.parametrize(
-    ("minutes", "seconds"), [("60", 3600), (" 5 ", 300), ("0", None), ("-5", None), ("1h", None)]
-)
-def test_the_ttl_of_a_feed(minutes, seconds):
-    assert ttl_seconds(minutes) == seconds

@@ -32,6 +32,7 @@ _PERIODS = {
     "hourly": 3600.0, "daily": 86400.0, "weekly": 7 * 86400.0, "monthly": 30 * 86400.0,
     "yearly": 365.25 * 86400,
 }  # fmt: skip
+_UNTOLD = (3600.0, 1)  # what WordPress writes into every feed, whatever its pace
 _HTML_ROOTS = frozenset(("html", "head", "body", "div", "p", "script", "title", "table"))
 _TEXT_TYPES = ("text/plain", "text/html", "application/xhtml+xml")
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
@@ -284,9 +285,10 @@ def _update_seconds(feed: Any) -> float | None:
     if minutes := _whole(_text(feed, "ttl")):
         return minutes * 60.0
     period = _PERIODS.get(_text(feed, "sy_updateperiod").strip().lower())
-    if period is None:
+    often = max(1, _whole(_text(feed, "sy_updatefrequency")))
+    if period is None or (period, often) == _UNTOLD:
         return None
-    return period / max(1, _whole(_text(feed, "sy_updatefrequency")))
+    return period / often
 
 
 def _whole(text: str) -> int:

@@ -77,6 +77,10 @@ class FeedBook:
         self._asked.discard(attempt.feed_id)
         self._answers[attempt.feed_id] = attempt
 
+    def answers(self) -> list[Attempt]:
+        """Give the answers that ``settle`` has not judged yet."""
+        return list(self._answers.values())
+
     def add(self, feeds: Sequence[Feed]) -> None:
         """Take in feeds that a list names."""
         for feed in feeds:

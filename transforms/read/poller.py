@@ -18,8 +18,10 @@ from transforms.read.reader import Item, Listed, Reader
 
 _FETCHED_AT_ONCE = 64
 _SETTLED = timedelta(seconds=2)  # a file changed more recently may still be written
-_QUIET_SECONDS = 1.0  # without an answer, after which a round does not wait for the last ones
+_QUIET_SECONDS = 1.5  # without an answer, after which a round does not wait for the last ones
 _READ_AGAIN = timedelta(days=1)  # so that what a source still offers is not forgotten
+_LONGEST_SECONDS = 20.0  # of a round, as far as feeds go; the others belong to the next
+_LONGEST_PAUSE_SECONDS = 2.0  # between two requests to a domain that are waited for
 _TICK_SECONDS = 0.1
 _MOST_WAIT_SECONDS = 3600.0  # for a domain whose server asks to be left alone
 
@@ -93,20 +95,25 @@ class Poller:
 
     def _ask_feeds(self) -> Iterator[Item]:
         self._line_up()
-        last = time.monotonic()
-        while True:
-            now, stopping = time.monotonic(), self.stopping()
-            if not stopping:
-                self._start(now)
-            if not self._workers.busy and (stopping or self._lanes.next_at() is None):
-                return
+        began = last = time.monotonic()
+        while not self._is_over(began, last):
+            if not self.stopping():
+                self._start(time.monotonic())
             answer = self._workers.result(_TICK_SECONDS)
             if answer is not None:
                 last = time.monotonic()
                 yield from self._take(*answer)
-            elif (stopping or not self.patient) and now - last > _QUIET_SECONDS:
-                self.unsettled = True
-                return
+
+    def _is_over(self, began: float, last: float) -> bool:
+        """Say whether the round has what it can get of feeds; ``last`` is of the last answer."""
+        now, stopping, turn = time.monotonic(), self.stopping(), self._lanes.next_at()
+        if not self._workers.busy:
+            # What has to be left alone for longer is not waited for.
+            return stopping or turn is None or turn - now > _LONGEST_PAUSE_SECONDS
+        if self.patient and not stopping:
+            return False
+        self.unsettled = now - last > _QUIET_SECONDS or now - began > _LONGEST_SECONDS
+        return self.unsettled
 
     def _line_up(self) -> None:
         for feed in self.book.due(self.now(), self.every):

@@ -31,7 +31,6 @@ _HIDDEN = 2.0  # for each new item of an answer that held nothing else: others h
 
 _JITTER = 0.1  # of the interval, to both sides
 _LONGEST_HINT = timedelta(days=30)
-_PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 730, "yearly": 8766}  # hours
 
 _VERSION = 1
 _STEP = 1 / 12  # hours, in which the time ahead is looked through
@@ -230,28 +229,6 @@ def hints_from_headers(headers: Mapping[str, str], now: datetime) -> timedelta |
     if expires is None:
         return None
     return _hint((expires - (_date(headers.get("date", "")) or now)).total_seconds())
-
-
-def update_seconds(period: str, frequency: str = "") -> float | None:
-    """Give the time between two updates as the syndication module of RSS states it.
-
-    Args:
-        period: ``sy:updatePeriod``: hourly, daily, weekly, monthly or yearly.
-        frequency: ``sy:updateFrequency``: updates in a period; empty or broken is one.
-
-    Returns:
-        Seconds; None when the period says nothing.
-    """
-    hours = _PERIODS.get(period.strip().lower())
-    if hours is None:
-        return None
-    return hours * 3600 / (_whole(frequency) or 1)
-
-
-def ttl_seconds(minutes: str) -> float | None:
-    """Give the ``ttl`` of an RSS channel in seconds; None when it says nothing."""
-    hint = _hint((_whole(minutes) or 0) * 60)
-    return None if hint is None else hint.total_seconds()
 
 
 def _learnt(rhythm: Rhythm, bounds: Bounds) -> tuple[timedelta, str, timedelta]:

@@ -13,13 +13,18 @@ from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTr
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.core import RestrictionProvider
-from apache_beam.utils.timestamp import Duration, Timestamp
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration, Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import Attempt, Document, Fetch, Reading, Rejected
 from transforms._shared.counts import count
 from transforms._shared.web.fetch import Fetcher, HttpFetcher
+from transforms.read.feed import Feed, parse_feed
+from transforms.read.feed_book import FeedBook
 from transforms.read.feed_state import FeedState, Policy, settle
 from transforms.read.origin import Limits, Skipped
+from transforms.read.poller import Poller
 from transforms.read.reader import Item, Reader
 from transforms.read.stopping import STOP
 
@@ -221,10 +226,34 @@ class _ReadDoFn(beam.DoFn):
         fetcher = self._fetcher or self._new_fetcher()
         self._reader = Reader(fetcher, _now, self._limits, self._feeds)
 
+    def start_bundle(self) -> None:
+        self._remote: list[Feed] = []  # asked for together at the end of the bundle
+
     def process(self, source: str) -> Iterator[Document]:
         count("read", "in")
+        feed = parse_feed(source)
+        if feed.is_remote:
+            self._remote.append(feed)
+            return
         for item in self._reader.read(source):
             yield from _counted(item)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        if not self._remote:
+            return
+        book = FeedBook(self._remote, Policy())
+        poller = Poller(self._reader, book, (), _now, every=True, patient=True)
+        for item in poller.round():
+            yield from map(_late, _counted(item))
+        for attempt in book.answers():
+            yield from map(_late, _counted(attempt))
+
+
+def _late(output: Any) -> Any:
+    """Give an output a time and a window, as it comes after the last element of a bundle."""
+    if isinstance(output, TaggedOutput):
+        return TaggedOutput(output.tag, _late(output.value))
+    return WindowedValue(output, MIN_TIMESTAMP, (GlobalWindow(),))
 
 
 def _counted(item: Item) -> Iterator[Document]:
