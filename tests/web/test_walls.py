@@ -270,3 +270,9 @@ def test_no_real_page_is_taken_for_a_wall():
     found = {path.name: wall_of(gzip.decompress(path.read_bytes())) for path in PAGES}
     assert len(found) > 150
     assert {name: wall for name, wall in found.items() if wall} == {}
+
+
+@pytest.mark.parametrize("body", ["\x0b!", "a &#8 b", "&#1;\x1b[0m", "\ufffe"])
+def test_control_characters_upset_nothing(body):
+    assert wall_of(body) is None
+    assert wall_of(page("Just a moment...", body)) == "bot_wall"

@@ -61,7 +61,10 @@ def feed_date(written: str, parsed: struct_time | None) -> str:
     offset = _zone_offset(written[time.end() :])
     if offset is None and not _HANGUL.search(written):  # feedparser reads those as Korean time
         return _stamp(stamp, seconds)
-    return _stamp((stamp - (offset or timedelta())).replace(tzinfo=timezone.utc), seconds)
+    try:
+        return _stamp((stamp - (offset or timedelta())).replace(tzinfo=timezone.utc), seconds)
+    except OverflowError:  # on the first or the last day there is
+        return written
 
 
 def epoch_date(number: float) -> str:

@@ -43,10 +43,17 @@ def parse_json_feed(document: Document, max_entries: int = MAX_ENTRIES) -> Found
         try:
             entries.append(_entry(document, feed, item, name))
         except RejectError as error:
-            losses.append(Loss(name.key, error, json.dumps(item).encode()))
+            losses.append(Loss(name.key, error, _dumped(item)))
     if len(items) > max_entries:
         losses.append(too_many_entries(document, len(items), max_entries))
     return Found(tuple(entries), tuple(losses))
+
+
+def _dumped(item: Any) -> bytes:
+    try:
+        return json.dumps(item).encode()
+    except RecursionError:  # what could just be read cannot always be written
+        return b""
 
 
 def _guid(item: Any) -> str:

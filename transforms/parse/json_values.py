@@ -40,9 +40,8 @@ def text_of(value: Any) -> str:
         parts = [storable(part).strip() for part in value if isinstance(part, str)]
         return "\n\n".join(part for part in parts if part)
     if isinstance(value, dict):
-        return next(
-            (text_of(value[key]) for key in ("@value", "value", "text") if key in value), ""
-        )
+        inner = next((value[key] for key in ("@value", "value", "text") if key in value), "")
+        return "" if isinstance(inner, dict) else text_of(inner)  # for they nest without end
     return ""
 
 

@@ -90,7 +90,7 @@ def documents(
         elif opened.kind == "warc":
             yield from records(opened.stream, origin, limits.max_item_bytes)
         else:
-            yield _single(opened, origin, limits.max_item_bytes)
+            yield document(opened, origin, limits.max_item_bytes)
     except RejectError as error:
         yield rejected("read", origin.key, error, origin.received_at, opened.head)
 
@@ -112,7 +112,12 @@ def _peek(stream: BufferedIOBase, max_item_bytes: int) -> Peeked:
     return peeked
 
 
-def _single(opened: Opened, origin: Origin, max_item_bytes: int) -> Document:
+def document(opened: Opened, origin: Origin, max_item_bytes: int) -> Document:
+    """Give the document of a stream that holds just one.
+
+    Raises:
+        RejectError: it is none that can be read, or more than ``max_item_bytes``.
+    """
     if opened.kind in _REFUSALS:
         reason, message = _REFUSALS[opened.kind]
         raise RejectError(reason, message)

@@ -3,9 +3,11 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html import escape
+from json import dumps
 from urllib.parse import quote
 
 from schemas.ids import feed_id, is_web_url
@@ -16,7 +18,8 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
-_LEAST_SECRET_CHARS = 4  # of a value that is taken out of messages
+_LEAST_SECRET_CHARS = 4  # of a value that is taken out of messages,
+_LEAST_SECRET_CHARS_IN_CONTENT = 8  # and of what servers send, where short ones are words
 _REDACTED = "REDACTED"
 
 
@@ -29,6 +32,7 @@ class Feed:
     every: timedelta | None = None  # how often it is asked for; None to find out
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    lists: int = 0  # that led to it, one naming the other
 
     @property
     def feed_id(self) -> str:
@@ -47,10 +51,23 @@ class Feed:
 
     def scrub(self, text: str) -> str:
         """Take the values of its secrets out of ``text``."""
-        for secret in self.secrets:
-            for written in (secret, quote(secret, safe=""), quote(secret)):
-                text = text.replace(written, _REDACTED)
+        for written in self._secrets_as_written():
+            text = text.replace(written, _REDACTED)
         return text
+
+    def scrub_bytes(self, content: bytes) -> bytes:
+        """Take them out of what a server sent, which may repeat the address it was asked for."""
+        for written in self._secrets_as_written(_LEAST_SECRET_CHARS_IN_CONTENT):
+            content = content.replace(written.encode(), _REDACTED.encode())
+        return content
+
+    def _secrets_as_written(self, least: int = 0) -> Iterator[str]:
+        for secret in self.secrets:
+            if len(secret) < least:
+                continue
+            yield from dict.fromkeys(
+                (secret, quote(secret, safe=""), quote(secret), escape(secret), dumps(secret)[1:-1])
+            )
 
 
 def parse_feed(line: str, environment: Mapping[str, str] | None = None) -> Feed:

@@ -102,7 +102,7 @@ def sitemap_feeds(content: bytes, base: str, at: datetime) -> list[str]:
     for element in root.iter():
         if _local_name(element) == "sitemap":
             texts = {_local_name(part): (part.text or "").strip() for part in element}
-            url = _plain(urljoin(base, texts.get("loc", "")))
+            url = _plain(_joined(base, texts.get("loc", "")))
             if is_web_url(url):
                 found[url] = _moment(texts.get("lastmod", ""))
     if news := [url for url in found if "news" in url.lower()]:
@@ -113,6 +113,13 @@ def sitemap_feeds(content: bytes, base: str, at: datetime) -> list[str]:
     if not fresh:
         raise RejectError("empty", "the sitemap index names no sitemap that changed lately")
     return fresh[:MAX_LISTED_SITEMAPS]
+
+
+def _joined(base: str, address: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return ""
 
 
 def _local_name(element: Element) -> str:

@@ -195,7 +195,7 @@ def _judged(
 
 
 def _failed(state: FeedState, attempt: Attempt, outcome: str, error: str) -> FeedState:
-    gone = attempt.http_status == GONE
+    gone = attempt.http_status == GONE and not _is_believed(state)  # else it is so elsewhere
     points = max(state.points + WEIGHTS[outcome], _MUTED_FROM if gone else 0.0)
     return replace(
         state, failures=state.failures + 1, points=points, outcome=outcome, error=error

@@ -42,7 +42,10 @@ def outcome_of(error: RejectError) -> str:
     status = error.status if isinstance(error, FetchError) else None
     if error.reason != "http_status" or status is None:
         return outcome_of_reason(error.reason)
-    if isinstance(error, FetchError) and "challenge" in error.headers.get("cf-mitigated", ""):
+    if (
+        isinstance(error, FetchError)
+        and "challenge" in error.headers.get("cf-mitigated", "").lower()
+    ):
         return WALL
     if status in _TEMPORARY:
         return TEMP

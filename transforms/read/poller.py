@@ -116,7 +116,9 @@ class Poller:
         return self.unsettled
 
     def _line_up(self) -> None:
-        for feed in self.book.due(self.now(), self.every):
+        due = list(self.book.due(self.now(), self.every))
+        due.sort(key=lambda feed: self.book.state(feed).failures > 0)  # they may hang again
+        for feed in due:
             self._lanes.add(lane_of(feed.url), feed)
 
     def _start(self, now: float) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from io import BytesIO
 
@@ -14,7 +14,7 @@ from transforms._shared.rejects import RejectError, rejected
 from transforms._shared.web.fetch import NOT_MODIFIED, Fetched, Fetcher, FetchError
 from transforms._shared.web.retry_after import retry_after_seconds
 from transforms._shared.web.walls import wall_of
-from transforms.read.containers import Opened, documents, unwrap
+from transforms.read.containers import Opened, document, documents, unwrap
 from transforms.read.feed import Feed, parse_feed
 from transforms.read.feed_list import MAX_LISTED_FEEDS, opml_feeds, sitemap_feeds
 from transforms.read.feed_state import FeedState
@@ -26,6 +26,9 @@ from transforms.read.streams import read_up_to
 
 _FEED_KINDS = ("feed", "json_feed", "news_sitemap")
 _MARKUP = ("html", "xml", "text")
+_MOST_LISTS = 3  # each named by the one before; a server could go on for ever
+_GZIP_MEMBER = b"\x1f\x8b\x08"
+_MOST_MEMBERS = 1000  # of an answer; they may be empty and still take time
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Reader:
             last_modified=answer.headers.get("last-modified", ""),
             retry_after_seconds=None,
             fresh_seconds=_seconds(hints_from_headers(answer.headers, at)),
-            moved_to=_believable(answer.moved_to),
+            moved_to=_believable(answer.moved_to, feed),
         )
         if attempt.outcome:
             return attempt, [Skipped("not_modified")]
@@ -150,7 +153,15 @@ class Reader:
         if feed.is_remote:
             url = state.believed_url(feed.url)
             own = feed.headers if url == feed.url else ()  # secrets do not move with the feed
-            return self._fetcher.fetch(url, [*own, *validators])
+            answer = self._fetcher.fetch(url, [*own, *validators])
+            if answer.status == NOT_MODIFIED and not validators:
+                raise FetchError(
+                    "http_status",
+                    "the server says that nothing changed, but was asked for everything",
+                    replayable=True,
+                    status=NOT_MODIFIED,
+                )
+            return _scrubbed(answer, feed)
         path = local_path(feed.address)
         most = self._limits.max_item_bytes
         try:
@@ -173,26 +184,30 @@ class Reader:
             feed_id=feed.feed_id,
         )
         try:
+            if answer.content.count(_GZIP_MEMBER) > _MOST_MEMBERS:
+                raise RejectError("broken_gzip", f"gzip data of over {_MOST_MEMBERS:,} members")
             opened = unwrap(BytesIO(answer.content), self._limits, answer.content_type)
-            listed = self._listed(opened, answer.url, attempt.at)
+            listed = self._listed(feed, opened, answer.url, attempt.at)
             if listed is not None:
                 reading = Reading(
                     feed.feed_id, tuple(_mark(found) for found in listed.feeds), (), "", "", None, 0
                 )
                 return attempt, [reading, listed]
             _refuse_other(opened, answer)
-            return attempt, list(documents(opened, origin, self._limits))
+            return attempt, [document(opened, origin, self._limits.max_item_bytes)]
         except RejectError as error:
             return self._failed(feed, error, attempt.conditional, answer)
 
-    def _listed(self, opened: Opened, base: str, at: datetime) -> Listed | None:
+    def _listed(self, feed: Feed, opened: Opened, base: str, at: datetime) -> Listed | None:
+        if feed.lists >= _MOST_LISTS:
+            return None
         if opened.kind == "opml":
             found = opml_feeds(opened.whole(self._limits.max_item_bytes))
         elif opened.kind == "sitemap_index":
             found = sitemap_feeds(opened.whole(self._limits.max_item_bytes), base, at)
         else:
             return None
-        return Listed(tuple(Feed(address=url, url=url) for url in found))
+        return Listed(tuple(Feed(address=url, url=url, lists=feed.lists + 1) for url in found))
 
     def _failed(
         self, feed: Feed, error: RejectError, conditional: bool, answer: Fetched | None = None
@@ -279,9 +294,17 @@ def _key(feed: Feed) -> str:
         return feed.address
 
 
-def _believable(moved_to: str) -> str:
+def _believable(moved_to: str, feed: Feed) -> str:
     """Forget a move to an address that holds a secret: it would have to be kept."""
-    return moved_to if redact_url(moved_to) == moved_to else ""
+    return moved_to if feed.scrub(redact_url(moved_to)) == moved_to else ""
+
+
+def _scrubbed(answer: Fetched, feed: Feed) -> Fetched:
+    """Take out secrets that the server repeats, with headers that would not be themselves then."""
+    if not feed.secrets:
+        return answer
+    kept = {name: value for name, value in answer.headers.items() if feed.scrub(value) == value}
+    return replace(answer, content=feed.scrub_bytes(answer.content), headers=kept)
 
 
 def _mark(feed: Feed) -> bytes:

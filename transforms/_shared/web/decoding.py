@@ -14,6 +14,7 @@ _PIECE = 64 * 1024
 _FREE_BYTES = 4 * 1024 * 1024  # the ratio is not looked at before this much has come out
 _MAX_RATIO = 250  # news text compresses 3 to 30 times, a decompression bomb 1,000 times and more
 _MAX_CODINGS = 2  # applied one after the other
+_MAX_PARTS = 1000  # gzip members or zstd frames, which may be empty and still take time
 _ZSTD_WINDOW = 8 * 1024 * 1024  # RFC 9659: more must not be asked of a client
 _GZIP_ONLY = 16 + zlib.MAX_WBITS
 _GZIP_MARK, _ZSTD_MARK = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -74,18 +75,23 @@ def _gunzip(content: bytes) -> Iterator[bytes] | None:
 
 
 def _gunzipped(content: bytes) -> Iterator[bytes]:
-    rest = content
-    while rest:
+    # In pieces: zlib copies what it leaves over, for each member.
+    place = 0
+    for _ in range(_MAX_PARTS):
         inflate = zlib.decompressobj(_GZIP_ONLY)
         while not inflate.eof:
-            piece = inflate.decompress(rest, _PIECE)
-            rest = inflate.unconsumed_tail
+            taken = inflate.unconsumed_tail
+            if not taken:
+                taken = content[place : place + _PIECE]
+                place += len(taken)
+            piece = inflate.decompress(taken, _PIECE)
             yield piece
-            if not piece and not rest and not inflate.eof:
+            if not piece and not taken and not inflate.eof:
                 raise EOFError
-        rest = inflate.unused_data
-        if not rest.startswith(_GZIP_MARK):
+        place -= len(inflate.unused_data)
+        if not content.startswith(_GZIP_MARK, place):
             return  # some servers pad
+    raise _too_many_parts()
 
 
 def _unbrotli(content: bytes) -> Iterator[bytes] | None:
@@ -118,17 +124,25 @@ def _unzstded(content: bytes) -> Iterator[bytes]:
 
 def _ends_whole(content: bytes) -> bool:
     """Say whether the last frame is whole; the reader gives what there is and says nothing."""
-    rest = content
-    while rest:
+    place = 0
+    for _ in range(_MAX_PARTS):
+        if place >= len(content):
+            return True
         one = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
-        for start in range(0, len(rest), _PIECE):
-            one.decompress(rest[start : start + _PIECE])
-            if one.eof:
-                rest = one.unused_data + rest[start + _PIECE :]
-                break
-        else:
-            return False
-    return True
+        while not one.eof:
+            piece = content[place : place + _PIECE]
+            if not piece:
+                return False
+            one.decompress(piece)
+            place += len(piece)
+        place -= len(one.unused_data)
+    raise _too_many_parts()
+
+
+def _too_many_parts() -> RejectError:
+    return RejectError(
+        "broken_encoding", f"the compressed answer has more than {_MAX_PARTS:,} parts"
+    )
 
 
 _UNPACKERS: dict[str, Callable[[bytes], Iterator[bytes] | None]] = {

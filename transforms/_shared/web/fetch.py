@@ -2,6 +2,7 @@
 
 import base64
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,11 +31,12 @@ PAGE_TYPES = "text/html, application/xhtml+xml, application/xml;q=0.8, */*;q=0.1
 _PERMANENT = (301, 308)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _WORTH_RETRYING = (408, 425, 429)  # and every 5xx
-_MAX_HEADER_CHARS = 1000  # of one value that is kept
+_MAX_HEADER_CHARS = 1000  # of one value; a longer one is not kept, for half an ETag is none
 _KEPT_HEADERS = (
     "age", "cache-control", "cf-mitigated", "content-location", "date", "etag", "expires",
     "last-modified", "link", "retry-after", "server", "x-robots-tag",
 )  # fmt: skip
+_ONE_CONTEXT = threading.Lock()  # making one takes as long as a fetch
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,10 @@ class HttpFetcher:
             raise FetchError(reason, f"{shown}: {why}", replayable=True) from error
 
     def _ssl(self) -> ssl.SSLContext:
-        if self._ssl_context is None:
-            self._ssl_context = httpx.create_ssl_context(trust_env=False)
-        return self._ssl_context
+        with _ONE_CONTEXT:
+            if self._ssl_context is None:
+                self._ssl_context = httpx.create_ssl_context(trust_env=False)
+            return self._ssl_context
 
     def _take(self, response: httpcore.Response, url: httpx.URL) -> "Fetched | _Redirect":
         headers = httpx.Headers(response.headers)
@@ -231,7 +234,8 @@ def _with_move(answer: Fetched, moved_to: str) -> Fetched:
 
 
 def _kept(headers: httpx.Headers) -> Mapping[str, str]:
-    return {name: headers[name][:_MAX_HEADER_CHARS] for name in _KEPT_HEADERS if name in headers}
+    found = ((name, headers[name]) for name in _KEPT_HEADERS if name in headers)
+    return {name: value for name, value in found if len(value) <= _MAX_HEADER_CHARS}
 
 
 def _is_tls(error: BaseException | None) -> bool:

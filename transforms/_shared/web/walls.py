@@ -35,6 +35,7 @@ _BLOCKS = frozenset(
     " ul".split()
 )
 _BREAK = "\u2029"
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # lxml reads &#8; but sets none
 _TITLE_PARTS = re.compile(r"\s*(?:[|•·»:]|\s[-–—]\s)\s*")
 _SENTENCE_END = re.compile(r"(?<=[.!?。])\s+")
 
@@ -308,8 +309,8 @@ def _blocks(tree: Any) -> Iterator[str]:
     """Yield the visible text block by block; takes what is unseen out of the tree."""
     etree.strip_elements(tree, *_UNSEEN, with_tail=False)
     for element in tree.iter(*_BLOCKS):
-        element.text = f"{_BREAK}{element.text or ''}"
-        element.tail = f"{_BREAK}{element.tail or ''}"
+        element.text = _BREAK + _NOT_XML.sub("", element.text or "")
+        element.tail = _BREAK + _NOT_XML.sub("", element.tail or "")
     for block in "".join(tree.itertext()).split(_BREAK):
         flat = " ".join(block.split())
         if flat:
