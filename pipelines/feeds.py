@@ -22,10 +22,9 @@ _FIXES = {
     "WALL": "ask the publisher for an address that programs may read",
     "BLOCKED": "the publisher does not let programs in: ask, or give the header it wants",
     "HARD": "look for its new address with: feeds discover SITE",
-    "SOFT": "the publisher has to repair it; it is asked for again, less and less often",
+    "SOFT": "look whether its address is right; it is asked for again, less and less often",
     "TEMP": "try again later; it is asked for again by itself",
     "DEADLINE": "raise --fetch_timeout_seconds, or leave it out if it is always like that",
-    "SSRF_DENIED": "give --allow_private_hosts if it is a server of yours; else remove it",
     "TOO_BIG": "ask the publisher for a shorter feed",
 }
 
@@ -83,22 +82,24 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _check(options: argparse.Namespace) -> int:
     feeds = _listed(options.feeds)
-    say(f"asking for {len(feeds):,} feeds")
+    say(f"asking for {len(feeds):,} feed{'s' * (len(feeds) != 1)}")
     bad = 0
     for looked in sorted(_look_at(feeds, options), key=lambda one: one.fetch.feed):
         fetch = looked.fetch
         works = fetch.outcome in _WORKS
         bad += not works
-        counts = f"{fetch.entries:,} items"
+        counts = f"{fetch.entries:,} item{'s' * (fetch.entries != 1)}"
         if dropped := ", ".join(f"{part.count:,} {part.reason}" for part in fetch.dropped):
             counts += f", dropped {dropped}"
         print(f"{'ok  ' if works else 'BAD '}{fetch.outcome:12}{fetch.feed}  {counts}")
         if not works:
             error = fetch.error.removeprefix(f"{fetch.feed}: ") or "it has no items"
-            print(f"      {error}\n      fix: {_FIXES.get(fetch.outcome, 'try again later')}")
+            print(f"      {error}")
+            if fix := _FIXES.get(fetch.outcome):
+                print(f"      fix: {fix}")
         for remark in looked.remarks:
             print(f"      note: {remark}")
-    say(f"{len(feeds) - bad:,} of {len(feeds):,} feeds work" if bad else "all feeds work")
+    print(f"{len(feeds) - bad:,} of {len(feeds):,} feeds work" if bad else "all feeds work")
     return FAILED if bad else DONE
 
 
@@ -106,6 +107,7 @@ def _discover(options: argparse.Namespace) -> int:
     from schemas.ids import is_web_url
     from transforms._shared.rejects import RejectError
     from transforms._shared.web.fetch import PAGE_TYPES
+    from transforms._shared.web.walls import wall_of
     from transforms.read.discovery import feed_links, sitemap_lines, usual_addresses
     from transforms.read.feed import Feed
 
@@ -118,6 +120,8 @@ def _discover(options: argparse.Namespace) -> int:
         page = fetcher.fetch(options.url, accept=PAGE_TYPES)
         home = page.url
         found = [page.url, *feed_links(page.content, page.url, page.charset)]
+        if wall := wall_of(page.content, page.headers):
+            say(f"{page.url} shows a {wall.replace('_', ' ')}; trying the usual addresses")
     except RejectError as error:
         say(f"{error}; trying the usual addresses")
     try:
@@ -136,14 +140,21 @@ def _discover(options: argparse.Namespace) -> int:
     for address in sorted(working, key=lambda url: working[url]):
         print(address)
     if not working:
-        return fail(f"no feed was found at {options.url}: its pages may still name one", FAILED)
+        return fail(f"no feed was found at {options.url}", FAILED)
     return DONE
 
 
 def _export(options: argparse.Namespace) -> int:
     from transforms.read.opml import opml
 
-    text = opml([feed.name for feed in _listed(options.feeds)])
+    feeds = _listed(options.feeds)
+    plain = [feed for feed in feeds if feed.is_plain]
+    for feed in feeds:
+        if feed.is_remote and not feed.is_plain:
+            say(f"left out {feed.name}: OPML has no place for its secrets or headers")
+        elif feed.every is not None:
+            say(f"{feed.name}: OPML has no place for its every=")
+    text = opml([feed.address for feed in plain])
     if options.opml == "-":
         sys.stdout.write(text)
     else:

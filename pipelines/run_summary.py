@@ -65,7 +65,9 @@ def sums_hold(counts: dict[str, Any]) -> bool:
 def summary_line(counts: dict[str, Any], seconds: float) -> str:
     """Say in one line what a run did."""
     reasons = counts["rejected_by_reason"]
-    why = f" ({', '.join(f'{n} {reason}' for reason, n in reasons.items())})" if reasons else ""
+    named = ", ".join(f"{n} {reason}" for reason, n in reasons.items())
+    both = "both: " if counts["rejected_again"] and counts["rejected"] else ""
+    why = f" ({both}{named})" if reasons else ""
     again = f" + {counts['rejected_again']:,} rejected again" if counts["rejected_again"] else ""
     return (
         f"{_of(counts['read'], 'item')} read = {_of(counts['articles'], 'article')} + "

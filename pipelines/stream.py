@@ -92,6 +92,10 @@ class RoundsHook:
         """See ``RoundHook``."""
         _sessions[self.name].ended(poller)
 
+    def finished(self, poller: "Poller") -> None:
+        """See ``RoundHook``."""
+        _sessions[self.name].finished()
+
 
 _sessions: dict[str, "Session"] = {}
 
@@ -106,7 +110,6 @@ class Session:
     seeds: "OutputSeeds | None"
     started: float = field(default_factory=time.monotonic)
     missing: set[str] = field(default_factory=set)  # sources that are not there
-    once: bool = False  # there is one round only
     fetches: "list[Fetch]" = field(default_factory=list)  # not written yet
     passed_over: int = 0  # files of the output that could not be used
     rounds: "Rounds" = field(init=False)  # asks for the counts, so it comes last
@@ -141,19 +144,25 @@ class Session:
 
     def _log(self, fetches: "list[Fetch]") -> None:
         """Take rows for fetch_log; they alone make no round, but when they have waited long."""
-        from transforms.read.stopping import STOP
-
         self.fetches += fetches
         if not self.fetches:
             return
         age = self.clock.now() - self.fetches[0].fetched_at
-        last = self.once or STOP.is_set()
-        if self.rounds.has_rows() or last or age > _LOG_AGE or len(self.fetches) > _MOST_UNLOGGED:
-            for fetch in self.fetches:
-                count("write", "in")
-                count("write", "out", self.rounds.add("fetch_log", fetch))
-                count("write", "rows_fetch_log")
-            self.fetches = []
+        if self.rounds.has_rows() or age > _LOG_AGE or len(self.fetches) > _MOST_UNLOGGED:
+            self._write_log()
+
+    def _write_log(self) -> None:
+        for fetch in self.fetches:
+            count("write", "in")
+            count("write", "out", self.rounds.add("fetch_log", fetch))
+            count("write", "rows_fetch_log")
+        self.fetches = []
+
+    def finished(self) -> None:
+        """Write what waited for a round with news."""
+        if self.fetches:
+            self._write_log()
+            self.rounds.commit()
 
     def _tell_missing(self, missing: set[str]) -> None:
         for source in sorted(missing - self.missing):
@@ -207,7 +216,7 @@ def _run(
     reset()
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
-    session = Session(clock, _counters(earlier), observers, seeds, once=not settings.streaming)
+    session = Session(clock, _counters(earlier), observers, seeds)
     session.passed_over = len(seeds.unusable()) if seeds else 0
     rounds = session.rounds = Rounds(
         settings.output,

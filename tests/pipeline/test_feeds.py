@@ -82,8 +82,10 @@ def test_a_list_is_exported_and_imported_again(tmp_path, capsys, monkeypatch):
     listed.write_text("\n".join([urls[0] + " every=10m", urls[1]]))
     assert main(["export", str(listed), "--opml", str(tmp_path / "out.opml")]) == 0
     text = (tmp_path / "out.opml").read_text()
-    assert "hidden" not in text
-    assert feed_sources(str(tmp_path / "out.opml"))[0] == urls[0]
+    assert feed_sources(str(tmp_path / "out.opml")) == urls[:1]
+    said = capsys.readouterr().err
+    assert "left out https://b.example/f?key=REDACTED" in said
+    assert "https://a.example/feed?a=1&b=2: OPML has no place for its every=" in said
     assert main(["export", str(listed), "--opml", "-"]) == 0
     assert capsys.readouterr().out == text
 

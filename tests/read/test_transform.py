@@ -177,6 +177,10 @@ class _Hook:
         with open(os.environ["HOOK_LOG"], "a", encoding="utf-8") as log:
             log.write(f"{poller.number} ")
 
+    def finished(self, poller):
+        with open(os.environ["HOOK_LOG"], "a", encoding="utf-8") as log:
+            log.write("finished")
+
 
 def _key(document: Document) -> str:
     return document.key
@@ -194,7 +198,7 @@ def test_polling_gives_round_after_round_and_tells_when_each_is_through(
     with test_pipeline.TestPipeline(runner="FnApiRunner") as pipeline:
         keys = (pipeline | poll).documents | beam.Map(_key)
         assert_that(keys, equal_to(["2.0", "2.1", "2.2"]))
-    assert (tmp_path / "log").read_text().split() == ["0", "1", "2", "2", "3", "4"]
+    assert (tmp_path / "log").read_text().split() == ["0", "1", "2", "2", "3", "4", "finished"]
 
 
 def test_polling_ends_when_asked_to(tmp_path):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 from schemas import Entry, Identified, Repeat, Sighting
 from schemas.ids import article_id
+from transforms._shared.redact import redact_url
 from transforms._shared.urls import canonical_url
 from transforms.identify.identity import identity_key_of, own_url, url_bucket
 from transforms.identify.payload import Payload, read_payload
@@ -271,7 +272,7 @@ def _learn(seen: _Seen, payload: Payload) -> None:
 
 def _packed(seen: _Seen) -> bytes:
     parts = (
-        seen.canonical_url.encode("utf-8", "surrogatepass"),
+        redact_url(seen.canonical_url).encode("utf-8", "surrogatepass"),
         struct.pack(">QQ", seen.revision, seen.word_count),
         seen.title_hash,
         seen.words.to_bytes(),

@@ -49,10 +49,16 @@ class Feed:
         """Whether it is fetched over http(s); else it is a file."""
         return is_web_url(self.url)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its address is all that it takes, and may be shown."""
+        return not self.secrets and not self.headers and redact_url(self.address) == self.address
+
     def scrub(self, text: str) -> str:
         """Take the values of its secrets out of ``text``."""
         for written in self._secrets_as_written():
-            text = text.replace(written, _REDACTED)
+            # Hosts come back in small letters.
+            text = re.sub(re.escape(written), _REDACTED, text, flags=re.IGNORECASE)
         return text
 
     def scrub_bytes(self, content: bytes) -> bytes:

@@ -58,13 +58,15 @@ class FeedBook:
 
         Args:
             now: the time in UTC.
-            every: take all of them, but those that have to be left alone.
+            every: take all of them, but those that have to be left alone, and those with a pace
+                of their own.
         """
         for name, feed in list(self._feeds.items()):
             if not feed.is_remote or name in self._asked or name in self._answers:
                 continue
             state = self.state(feed)
-            if state.is_due(now) or (every and not state.is_put_off(now)):
+            wanted = every and feed.every is None and not state.is_put_off(now)
+            if wanted or state.is_due(now):
                 self._asked.add(name)
                 yield feed
 

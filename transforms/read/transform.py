@@ -103,6 +103,10 @@ class RoundHook(Protocol):
         """Take note; ``poller`` can tell how the sources are doing."""
         ...
 
+    def finished(self, poller: Any) -> None:
+        """Take note that there will be no more rounds."""
+        ...
+
 
 @dataclass
 class PollDocuments(beam.PTransform):
@@ -177,6 +181,8 @@ class _PollDoFn(beam.DoFn):
             if self._settings.wait and not last:
                 STOP.wait(max(0.0, self._seconds_left()))
             if last or STOP.is_set():
+                if self._settings.hook:
+                    self._settings.hook.finished(self._poller)
                 tracker.try_claim(_END)
                 return
         if not tracker.try_claim(tracker.current_restriction().start):

@@ -50,6 +50,12 @@ class GuardedBackend(httpcore.NetworkBackend):
         self._resolver = resolver
         self._deadline = deadline
         self._refuse = is_link_local if allow_private else is_private
+        self._why = (
+            "leads to an address that is never asked: link-local, or where clouds keep secrets"
+            if allow_private
+            else "leads to an address that is not on the public internet; if it is a server of "
+            "yours, give --allow_private_hosts"
+        )
 
     def connect_tcp(
         self,
@@ -62,11 +68,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         name = host.strip("[]")
         addresses = resolve_within(self._resolver, name, port, self._deadline.left())
         if any(map(self._refuse, addresses)):
-            raise RejectError(
-                "private_address",
-                f"{name} leads to an address that is not on the public internet; if it is a "
-                "server of yours, give --allow_private_hosts",
-            )
+            raise RejectError("private_address", f"{name} {self._why}")
         for address in addresses[:-1]:
             try:
                 return self._connect(address, port, local_address, socket_options)
