@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from transforms.read.stopping import STOP
+from transforms._shared.stopping import STOP
 
 
 @contextmanager

@@ -135,8 +135,8 @@ def evaluate_stream(path: str, settings: Settings, delay: Delay | None = None) -
     from pipelines.flow import Mode, Sources, build, read_once
     from pipelines.labelled_rounds import LabelledRounds, labelled_rounds
     from pipelines.run_summary import counts_of
+    from transforms._shared.stopping import STOP
     from transforms.embed.model import resolve_model
-    from transforms.read.stopping import STOP
     from transforms.read.transform import PollDocuments
 
     started = time.monotonic()

@@ -266,13 +266,13 @@ class MakePoller:
 
     def __call__(self) -> "Poller":
         from pipelines.flow import MIB
+        from transforms._shared.stopping import STOP
         from transforms._shared.web.fetch import HttpFetcher
         from transforms.read.feed import parse_feed
         from transforms.read.feed_book import FeedBook
         from transforms.read.origin import Limits
         from transforms.read.poller import Poller
         from transforms.read.reader import Reader
-        from transforms.read.stopping import STOP
         from transforms.write.output import local_folder
 
         settings, session = self.settings, _sessions[self.session]

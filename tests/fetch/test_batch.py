@@ -75,3 +75,12 @@ def test_what_has_no_turn_in_time_is_left_out(run):
     urls = [f"https://a.example/{n}" for n in range(5)]
     found = run(urls, get, most_at_once=1, max_seconds=2.0, clock=lambda: now[0])
     assert found == [*urls[:2], None, None, None]
+
+
+def test_nothing_begins_when_all_is_to_end():
+    begun = []
+    found = get_all(
+        ["https://a.example/", "https://b.example/"], begun.append, Workers(2), most_at_once=2,
+        pause_seconds=1.0, max_seconds=60.0, clock=time.monotonic, stopping=lambda: True,
+    )  # fmt: skip
+    assert (found, begun) == ([None, None], [])

@@ -288,6 +288,19 @@ def test_deep_values_of_json_count_for_nothing():
     assert (entry.title, entry.summary) == ("One", "")
 
 
+@pytest.mark.parametrize("amp", ["&", "&amp;", "&amp;amp;"])
+def test_a_reference_of_5000_digits_costs_no_item(amp):
+    content = f"<rss><channel><item><title>One {amp}#{'9' * 5000};</title></item></channel></rss>"
+    (entry,) = parse_feed(document(content.encode())).entries
+    assert entry.title.startswith("One ")
+
+
+@pytest.mark.parametrize("markup", ["</width>", "<image></width></image>", "<link</item>"])
+def test_markup_that_feedparser_gives_up_on_is_a_reason(markup):
+    content = f"<rss><channel><title>x</title>{markup}<item><title>One</title></item></channel>"
+    gives_entries_or_says_no(parse_feed, content.encode())
+
+
 @pytest.mark.parametrize("written", ["31 Dec 9999 23:00:00 AKST", "1 Jan 0001 01:00:00 KST"])
 def test_a_date_beyond_the_last_one_stays_as_written(written):
     content = (

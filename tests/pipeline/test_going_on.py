@@ -14,7 +14,7 @@ import pytest
 from pipelines.compact import main as compact
 from pipelines.detect_events import main
 from pipelines.resume import OutputSeeds
-from transforms.read.stopping import STOP
+from transforms._shared.stopping import STOP
 from transforms.write import rounds as rounds_module
 from transforms.write import transform as write_module
 

@@ -20,7 +20,7 @@ import pytest
 from pipelines.compact import main as compact
 from pipelines.detect_events import main
 from pipelines.stream import ClockError, SteadyClock
-from transforms.read.stopping import STOP
+from transforms._shared.stopping import STOP
 from transforms.write import rounds as rounds_module
 from transforms.write.locks import run_lock
 from transforms.write.output import output_error

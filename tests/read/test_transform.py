@@ -13,10 +13,10 @@ from pipelines.options import parse_settings
 from schemas import Document
 from transforms._shared.records import register_record_coders
 from transforms._shared.rejects import RejectError
+from transforms._shared.stopping import STOP
 from transforms._shared.web.fetch import Fetched
 from transforms.embed.model import resolve_model
 from transforms.read.files import portable
-from transforms.read.stopping import STOP
 from transforms.read.transform import PollDocuments, ReadDocuments
 
 RSS = b"<rss><channel><title>Harbour news</title></channel></rss>"

@@ -30,6 +30,7 @@ def get_all(
     pause_seconds: float,
     max_seconds: float,
     clock: Callable[[], float],
+    stopping: Callable[[], bool] = lambda: False,
 ) -> list[T | None]:
     """Call ``get`` for each URL, in threads, without two calls of one domain coming too close.
 
@@ -41,6 +42,7 @@ def get_all(
         pause_seconds: between the beginnings of two calls for one domain.
         max_seconds: after which no more calls begin.
         clock: monotonic, in seconds.
+        stopping: when it says yes, no more calls begin.
 
     Returns:
         The results in the order of ``urls``; None for those whose turn did not come in time.
@@ -52,6 +54,8 @@ def get_all(
     waiting, end = len(urls), clock() + max_seconds
     while (waiting and clock() < end) or workers.busy:
         now = clock()
+        if stopping():
+            end = min(end, now)
         while waiting and now < end and not workers.full and (turn := lanes.take(now)):
             lane, at = turn
             workers.start(partial(_do, get, urls[at], lane, at))

@@ -11,6 +11,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import Identified
 from transforms._shared.counts import count, timed
+from transforms._shared.stopping import STOP
 from transforms._shared.web.fetch import Fetcher, HttpFetcher
 from transforms._shared.web.lanes import lane_of
 from transforms._shared.web.politeness import Politeness, shared_politeness
@@ -42,7 +43,8 @@ class FetchPages(beam.PTransform):
     max_page_bytes: int = MAX_PAGE_BYTES  # before and after decompression
     threads: int = 32
     most_held: int = 1000  # entries of a bundle fetched together; their pages are held compressed
-    max_batch_seconds: float = 300.0  # after which those not yet begun keep the feed's text
+    max_batch_seconds: float = 300.0  # after which those not yet begun keep the feed's text; they
+    # do so at once when ``STOP`` is set
     max_wait_seconds: float = 60.0  # for the turn of one request to a busy site
     allow_private: bool = False  # pages on hosts of this machine and network
     fetcher: Fetcher | None = None  # None for HttpFetcher with the bounds above
@@ -121,6 +123,7 @@ class _FetchDoFn(beam.DoFn):
             pause_seconds=self._politeness.pause_seconds,
             max_seconds=self._max_batch_seconds,
             clock=time.monotonic,
+            stopping=STOP.is_set,
         )
         found = [
             self._getter.left_out(url, "no_time") if got is None else got

@@ -59,8 +59,8 @@ def parse_feed(document: Document, max_entries: int = MAX_ENTRIES) -> Found:
 
     Raises:
         RejectError: ``not_a_feed``, ``empty_feed``, ``truncated_feed`` or ``malformed_feed`` when
-            nothing can be used; ``too_large``, ``too_complex``, ``entity_declarations`` or
-            ``undecodable`` when it must not be tried.
+            nothing can be used; ``parse_failed`` when feedparser gives up; ``too_large``,
+            ``too_complex``, ``entity_declarations`` or ``undecodable`` when it must not be tried.
     """
     check_size(document)
     source = prepare(decode(document.content, document.charset), max_entries)
@@ -91,12 +91,17 @@ def _feedparser(text: str) -> Any:
     # Bytes in a stream: feedparser takes a string for an address or a file's name and opens it.
     # Sanitising and link resolution inside the html cost half the time and are left to extract,
     # which turns the html into text anyway.
-    return feedparser.parse(
-        io.BytesIO(text.encode("utf-8", "replace")),
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    try:
+        return feedparser.parse(
+            io.BytesIO(text.encode("utf-8", "replace")),
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+            resolve_relative_uris=False,
+            sanitize_html=False,
+        )
+    except Exception as error:  # for one, it gives up at an end tag whose element never began
+        why = f"{type(error).__name__}: {one_line(str(error))[:200]}"
+        message = f"broken markup upset the parser ({why}); get it again"
+        raise RejectError("parse_failed", message, replayable=True) from error
 
 
 def _channel(document: Document, parsed: Any, address: str) -> _Channel:

@@ -20,6 +20,7 @@ _BLOCK_TAG = re.compile(
 _LEFTOVER_ENTITY = re.compile(
     r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[nm]dash|hellip);"
 )
+_HUGE_REFERENCE = re.compile(r"&#\d{9,};?")  # Python refuses to read numbers of 4,300 digits
 # Tags that came out of a second encoding; other angle brackets may be meant as text.
 _FORMATTING = re.compile(r"</(?:a|b|i|u|em|strong|span|font|su[bp]|p|div)\s{0,9}>|<br\b", re.I)
 _PAGE = re.compile(
@@ -38,10 +39,10 @@ def plain_line(markup: str) -> str:
     Tags go, entities are resolved, and once more when the publisher encoded them twice.
     A lone ``<`` that opens no tag stays.
     """
-    markup = markup[: 4 * MAX_LINE_CHARS]
+    markup = _HUGE_REFERENCE.sub("\ufffd", markup[: 4 * MAX_LINE_CHARS])
     text = _without_tags(markup) if _TAG.search(markup) else html.unescape(markup)
     if _LEFTOVER_ENTITY.search(text):
-        text = html.unescape(text)
+        text = html.unescape(_HUGE_REFERENCE.sub("\ufffd", text))
     if _FORMATTING.search(text):
         text = _without_tags(text)
     return one_line(text)

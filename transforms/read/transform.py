@@ -19,6 +19,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import Attempt, Document, Fetch, Reading, Rejected
 from transforms._shared.counts import count
+from transforms._shared.stopping import STOP
 from transforms._shared.web.fetch import Fetcher, HttpFetcher
 from transforms.read.feed import Feed, parse_feed
 from transforms.read.feed_book import FeedBook
@@ -26,7 +27,6 @@ from transforms.read.feed_state import FeedState, Policy, settle
 from transforms.read.origin import Limits, Skipped
 from transforms.read.poller import Poller
 from transforms.read.reader import Item, Reader
-from transforms.read.stopping import STOP
 
 _MIB = 1024 * 1024
 _END = 2**62
