@@ -83,10 +83,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _check(options: argparse.Namespace) -> int:
     feeds = _listed(options.feeds)
     say(f"asking for {len(feeds):,} feed{'s' * (len(feeds) != 1)}")
-    bad = 0
+    bad = asked = 0
     for looked in sorted(_look_at(feeds, options), key=lambda one: one.fetch.feed):
         fetch = looked.fetch
         works = fetch.outcome in _WORKS
+        asked += 1
         bad += not works
         counts = f"{fetch.entries:,} item{'s' * (fetch.entries != 1)}"
         if dropped := ", ".join(f"{part.count:,} {part.reason}" for part in fetch.dropped):
@@ -99,7 +100,7 @@ def _check(options: argparse.Namespace) -> int:
                 print(f"      fix: {fix}")
         for remark in looked.remarks:
             print(f"      note: {remark}")
-    print(f"{len(feeds) - bad:,} of {len(feeds):,} feeds work" if bad else "all feeds work")
+    print(f"{asked - bad:,} of {asked:,} feeds work" if bad else "all feeds work")
     return FAILED if bad else DONE
 
 
@@ -150,7 +151,9 @@ def _export(options: argparse.Namespace) -> int:
     feeds = _listed(options.feeds)
     plain = [feed for feed in feeds if feed.is_plain]
     for feed in feeds:
-        if feed.is_remote and not feed.is_plain:
+        if not feed.is_remote:
+            say(f"left out {feed.name}: OPML is for addresses of the web")
+        elif not feed.is_plain:
             say(f"left out {feed.name}: OPML has no place for its secrets or headers")
         elif feed.every is not None:
             say(f"{feed.name}: OPML has no place for its every=")

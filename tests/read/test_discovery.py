@@ -35,6 +35,11 @@ def test_no_page_is_too_broken(page):
     assert isinstance(feed_links(b"<html><body>" + page, HOME), list)
 
 
+def test_a_strange_charset_or_base_hides_no_feed():
+    page = b'<base href="http://[bad"><link rel=alternate type=application/rss+xml href=/rss>'
+    assert feed_links(page, HOME, "utf8mb4") == ["https://paper.example/rss"]
+
+
 def test_usual_addresses_are_on_the_host():
     assert "https://paper.example/feed" in usual_addresses(HOME)
     assert all(url.startswith("https://paper.example/") for url in usual_addresses(HOME))

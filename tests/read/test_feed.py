@@ -45,6 +45,8 @@ def test_a_feed_keeps_its_id_when_a_secret_changes():
         ("https://a.example/${MISSING}", "MISSING is not set"),
         ("https://a.example/ every=soon", "no span of time"),
         ("https://a.example/ every=0s", "no span of time"),
+        ("https://a.example/ every=367d", "no span of time"),
+        ("https://a.example/ every=99999999999d", "no span of time"),
         ("https://a.example/ colour=red", "no option of a feed"),
         ("https://a.example/ header=nothing", 'header="Name: value"'),
         ('https://a.example/ header="${KEY}: x"', 'header="Name: value"'),

@@ -10,7 +10,7 @@ from transforms.parse.document import parse_document
 from transforms.parse.reading import read
 from transforms.read.feed import parse_feed
 from transforms.read.feed_book import FeedBook
-from transforms.read.feed_state import Policy
+from transforms.read.feed_state import FeedState, Policy
 from transforms.read.origin import Limits
 from transforms.read.poller import Poller
 from transforms.read.reader import Reader
@@ -276,3 +276,37 @@ def test_a_local_feed_file_is_read_when_it_changed(poller, clock, tmp_path):
     (item,) = polled.round()
     assert isinstance(item, Rejected)
     assert item.reason == "not_a_feed"
+
+
+def test_feeds_of_a_domain_that_asks_to_be_left_alone_are_answered_for(poller, site):
+    feeds = [f"https://f{number}.paper.com/" for number in range(5)]
+    site.error = FetchError(
+        "http_status", "slow down", status=429, headers={"retry-after": "3600"}, replayable=True
+    )
+    items, fetches = poll(poller(feeds, every=True, patient=True))
+    assert len(site.asked) < 5
+    assert {fetch.outcome for fetch in fetches} == {"TEMP"}
+    assert sorted(fetch.feed for fetch in fetches) == feeds
+    assert sum(item.reason == "not_asked" for item in items) == 5 - len(site.asked)
+
+
+def test_a_request_whose_answer_nobody_waits_for_is_answered_for(poller, site):
+    stop, hanging = threading.Event(), "https://hangs.example/feed"
+    site.held[hanging] = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    items, (fetch,) = poll(poller([hanging], stopping=stop.is_set))
+    assert (items[0].reason, fetch.outcome) == ("cut_short", "TEMP")
+    site.held[hanging].set()
+
+
+def test_a_moved_feed_burdens_the_domain_it_moved_to(poller, site):
+    feeds = [f"https://site{number}.com/" for number in range(4)]
+    polled = poller(feeds, every=True)
+    moved = FeedState(moved_to="https://new.com/f", moves=9, moved_since=NOON)
+    polled.book = FeedBook(
+        [parse_feed(f) for f in feeds], Policy(), {parse_feed(f).feed_id: moved for f in feeds}
+    )
+    site.held["https://new.com/f"] = threading.Event()
+    list(polled.round())
+    assert len(site.asked) == 2
+    site.held["https://new.com/f"].set()

@@ -205,7 +205,8 @@ def test_a_private_address_takes_the_operators_word(server, fetcher, to_server, 
 @pytest.mark.parametrize(
     "address",
     ["169.254.169.254", "fe80::1", "fd00:ec2::254", "::ffff:169.254.169.254", "0.0.0.0", "::",  # noqa: S104
-     "64:ff9b::a9fe:a9fe", "224.0.0.1", "100.100.100.200", "no address"],
+     "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "168.63.129.16", "fd20:ce::254",
+     "224.0.0.1", "100.100.100.200", "no address"],
 )  # fmt: skip
 def test_the_metadata_of_a_cloud_is_never_reached(to_server, address):
     fetcher = HttpFetcher(allow_private=True, resolver=lambda *_: [address], backend=to_server)

@@ -15,6 +15,8 @@ from transforms._shared.web.lanes import Lanes, lane_of
         ("http://localhost/rss", ""),
         ("http://10.1.2.3/rss", ""),
         ("http://intranet/rss", "intranet"),
+        ("http://16843009/rss", "16843009"),
+        ("http://1.1.1/rss", "1.1.1"),
         ("http://[broken/rss", ""),
     ],
 )

@@ -8,7 +8,11 @@ _SECRET_NAMES = frozenset(
     "auth authorization credential credentials jsessionid jwt key pass passwd phpsessid pwd "
     "session sessionid sid sig signature".split()
 )
-_SECRET_ENDINGS = ("apikey", "appkey", "credential", "password", "secret", "signature", "token")
+_SECRET_ENDINGS = (
+    "accesskey", "accesskeyid", "apikey", "appkey", "authkey", "credential", "feedkey",
+    "licensekey", "password", "privatekey", "rsskey", "secret", "secretkey", "signature",
+    "subscriptionkey", "token", "userkey",
+)  # fmt: skip
 _NOT_A_NAME = re.compile(r"[^a-z0-9]")
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:)?(?://(?P<authority>[^/?#]*))?"

@@ -1,6 +1,7 @@
 """Where a site may have its feeds."""
 
 import re
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from lxml import html as lxml_html
@@ -34,12 +35,10 @@ def feed_links(page: bytes, url: str, charset: str = "") -> list[str]:
         url: of the page.
         charset: what the server said; "" when it did not.
     """
-    try:
-        parser = lxml_html.HTMLParser(encoding=charset or None, no_network=True)
-        root = lxml_html.document_fromstring(page, parser=parser)
-    except (LxmlError, ValueError, LookupError):
+    root = _parsed(page, charset)
+    if root is None:
         return []
-    base = next((urljoin(url, href) for href in root.xpath("//base/@href")), url)
+    base = next((_joined(url, href) for href in root.xpath("//base/@href")), "") or url
     declared = [
         link.get("href", "")
         for link in root.iter("link")
@@ -48,6 +47,25 @@ def feed_links(page: bytes, url: str, charset: str = "") -> list[str]:
     ]
     shown = [href for href in root.xpath("//a/@href") if _LOOKS_LIKE_ONE.search(_path(href))]
     return _distinct(base, [*declared, *shown])
+
+
+def _parsed(page: bytes, charset: str) -> Any:
+    for encoding in dict.fromkeys((charset, "")):  # servers name some that nobody knows
+        try:
+            parser = lxml_html.HTMLParser(encoding=encoding or None, no_network=True)
+            return lxml_html.document_fromstring(page, parser=parser)
+        except LookupError:
+            continue
+        except (LxmlError, ValueError):
+            return None
+    return None
+
+
+def _joined(base: str, address: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return ""
 
 
 def usual_addresses(url: str) -> list[str]:
@@ -65,10 +83,7 @@ def _distinct(base: str, found: list[str]) -> list[str]:
     """Make addresses absolute, keep those of the web, each once."""
     absolute: dict[str, None] = {}
     for address in found:
-        try:
-            joined = urljoin(base, address.strip()).partition("#")[0]
-        except ValueError:
-            continue
+        joined = _joined(base, address.strip()).partition("#")[0]
         if is_web_url(joined):
             absolute[joined] = None
     return list(absolute)[:MAX_CANDIDATES]

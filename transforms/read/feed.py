@@ -15,7 +15,8 @@ from transforms._shared.redact import redact_url
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
+_LONGEST_SPAN = timedelta(days=366)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 _LEAST_SECRET_CHARS = 4  # of a value that is taken out of messages,
@@ -64,7 +65,8 @@ class Feed:
     def scrub_bytes(self, content: bytes) -> bytes:
         """Take them out of what a server sent, which may repeat the address it was asked for."""
         for written in self._secrets_as_written(_LEAST_SECRET_CHARS_IN_CONTENT):
-            content = content.replace(written.encode(), _REDACTED.encode())
+            for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+                content = content.replace(written.encode(encoding), _REDACTED.encode(encoding))
         return content
 
     def _secrets_as_written(self, least: int = 0) -> Iterator[str]:
@@ -121,10 +123,12 @@ def parse_span(written: str) -> timedelta:
         ValueError: it is none.
     """
     match = _SPAN.fullmatch(written)
-    span = timedelta(**{_UNITS[match[2]]: float(match[1])}) if match else timedelta()
-    if span <= timedelta():
-        raise ValueError(f"{written[:40]!r} is no span of time: write 90s, 10m, 2h or 1d")
-    return span
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 0 < seconds <= _LONGEST_SPAN.total_seconds():
+        raise ValueError(
+            f"{written[:40]!r} is no span of time up to a year: write 90s, 10m, 2h or 1d"
+        )
+    return timedelta(seconds=seconds)
 
 
 def _options(text: str) -> list[str]:

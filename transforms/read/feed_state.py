@@ -274,6 +274,8 @@ def _next(
     }
     chosen = interval(state.rhythm, policy.bounds, floors, every)
     usual = jittered(chosen.wait, attempt.feed_id, attempt.at, chosen.floor)
+    if every is None:
+        usual = min(usual, policy.bounds.most)
     if not state.failures:
         return usual, chosen.reason
     if state.points >= _MUTED_FROM:

@@ -1,9 +1,12 @@
 """Write a list of feeds in the form that feed readers exchange."""
 
+import re
 from collections.abc import Iterable
 from xml.sax.saxutils import quoteattr
 
 from schemas.ids import is_web_url
+
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 
 
 def opml(addresses: Iterable[str], title: str = "Feeds") -> str:
@@ -11,7 +14,7 @@ def opml(addresses: Iterable[str], title: str = "Feeds") -> str:
     outlines = "".join(
         f'    <outline type="rss" text={quoteattr(url)} xmlUrl={quoteattr(url)}/>\n'
         for url in addresses
-        if is_web_url(url)
+        if is_web_url(url) and not _CONTROL.search(url)
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n<opml version="2.0">\n'

@@ -20,6 +20,8 @@ _BY_REASON = {
     "bad_url": HARD,
     "not_a_file": HARD,
     "connection_failed": TEMP,
+    "cut_short": TEMP,
+    "not_asked": TEMP,
     "empty": "EMPTY",
     "empty_feed": "EMPTY",
     "not_a_feed": "NOT_A_FEED",

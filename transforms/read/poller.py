@@ -23,6 +23,10 @@ _READ_AGAIN = timedelta(days=1)  # so that what a source still offers is not for
 _LONGEST_SECONDS = 20.0  # of a round, as far as feeds go; the others belong to the next
 _LONGEST_PAUSE_SECONDS = 2.0  # between two requests to a domain that are waited for
 _TICK_SECONDS = 0.1
+_TOO_MANY = 429
+_BUSY_SECONDS = 600.0  # for a domain whose server says so, but not how long
+_CUT_SHORT = ("cut_short", "the run ended before the answer came")
+_NOT_ASKED = ("not_asked", "it was not asked: a server of its domain asked to be left alone")
 _MOST_WAIT_SECONDS = 3600.0  # for a domain whose server asks to be left alone
 
 _Answer = tuple[str, Feed, Attempt, list[Item]]  # with the name of its lane
@@ -62,6 +66,7 @@ class Poller:
     missing: set[str] = field(default_factory=set)  # what named no file in the last round
     most_under_way: int = 0  # requests at once, so far
     _files: dict[str, tuple[tuple[int, ...], datetime]] = field(default_factory=dict)
+    _under_way: dict[str, Feed] = field(default_factory=dict)
     _lanes: Lanes[Feed] = field(default_factory=Lanes)
     _workers: Workers[_Answer] = field(default_factory=lambda: Workers(_FETCHED_AT_ONCE))
 
@@ -103,6 +108,16 @@ class Poller:
             if answer is not None:
                 last = time.monotonic()
                 yield from self._take(*answer)
+        yield from self._give_up()
+
+    def _give_up(self) -> Iterator[Item]:
+        """Answer for feeds that nobody will ask, or wait for, any more."""
+        if self.stopping():
+            for feed in list(self._under_way.values()):
+                yield from self._news(*self.reader.gave_up(feed, _CUT_SHORT))
+        elif self.patient:
+            for feed in self._lanes.drain():
+                yield from self._news(*self.reader.gave_up(feed, _NOT_ASKED))
 
     def _is_over(self, began: float, last: float) -> bool:
         """Say whether the round has what it can get of feeds; ``last`` is of the last answer."""
@@ -119,11 +134,12 @@ class Poller:
         due = list(self.book.due(self.now(), self.every))
         due.sort(key=lambda feed: self.book.state(feed).failures > 0)  # they may hang again
         for feed in due:
-            self._lanes.add(lane_of(feed.url), feed)
+            self._lanes.add(lane_of(self.book.state(feed).believed_url(feed.url)), feed)
 
     def _start(self, now: float) -> None:
         while not self._workers.full and (turn := self._lanes.take(now)):
             lane, feed = turn
+            self._under_way[feed.feed_id] = feed
             self._workers.start(partial(self._ask, lane, feed, self.book.state(feed)))
         self.most_under_way = max(self.most_under_way, self._workers.busy)
 
@@ -131,7 +147,9 @@ class Poller:
         return (lane, feed, *self.reader.ask(feed, state, self.read_again))
 
     def _take(self, lane: str, feed: Feed, attempt: Attempt, items: list[Item]) -> Iterator[Item]:
-        wait = min(attempt.retry_after_seconds or 0.0, _MOST_WAIT_SECONDS)
+        self._under_way.pop(feed.feed_id, None)
+        busy = _BUSY_SECONDS if attempt.http_status == _TOO_MANY else 0.0
+        wait = min(attempt.retry_after_seconds or busy, _MOST_WAIT_SECONDS)
         self._lanes.done(lane, time.monotonic() + wait if wait else 0.0)
         yield from self._news(attempt, items)
 

@@ -115,6 +115,10 @@ class Reader:
             why = RejectError("read_failed", f"{type(error).__name__}: {error}", replayable=True)
             return self._failed(feed, why, bool(validators))
 
+    def gave_up(self, feed: Feed, why: tuple[str, str]) -> tuple[Attempt, list[Item]]:
+        """Answer for a feed that is not asked, or not waited for, with a reason and a message."""
+        return self._failed(feed, RejectError(*why, replayable=True), conditional=False)
+
     def _ask(
         self,
         feed: Feed,
@@ -194,7 +198,10 @@ class Reader:
                 )
                 return attempt, [reading, listed]
             _refuse_other(opened, answer)
-            return attempt, [document(opened, origin, self._limits.max_item_bytes)]
+            found = document(opened, origin, self._limits.max_item_bytes)
+            if feed.secrets:  # which packed content may hold as well
+                found = replace(found, content=feed.scrub_bytes(found.content))
+            return attempt, [found]
         except RejectError as error:
             return self._failed(feed, error, attempt.conditional, answer)
 

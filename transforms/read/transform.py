@@ -55,7 +55,8 @@ class ReadDocuments(beam.PTransform):
     Rejected are sources and parts of them that cannot be read or are of no use: unreadable,
     not_a_file, empty, binary, unsupported, sitemap_index, too_large, broken_gzip, broken_json,
     broken_warc, broken_opml, broken_sitemap, not_a_feed, bot_wall, consent_wall, login_wall,
-    read_failed (a library gave up), and what ``HttpFetcher`` refuses. Parts of a WARC file
+    read_failed (a library gave up), cut_short (the run ended), not_asked (its domain asked to be
+    left alone), and what ``HttpFetcher`` refuses. Parts of a WARC file
     that are no article by nature are only counted, as ``skipped_warc_<why>``. No state is kept.
     """
 

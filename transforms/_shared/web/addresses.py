@@ -11,8 +11,15 @@ Resolver = Callable[[str, int], Sequence[str]]  # host, port -> IP addresses, be
 
 _IPv6 = ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_NOT_PUBLIC = (  # that Python calls global: site-local, documentation
+    _LOCAL_NAT64, ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv6Network("3fff::/20"),
+)  # fmt: skip
 _METADATA = frozenset(  # of clouds, where it is not link-local: EC2 over IPv6, Alibaba
-    map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200"))
+    map(
+        ipaddress.ip_address,
+        ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    )
 )
 
 
@@ -40,6 +47,8 @@ def is_public(address: str) -> bool:
         if parsed.ipv4_mapped is not None or parsed in _NAT64:
             return True  # Python versions disagree whether these are global
     special = parsed.is_multicast or parsed.is_reserved or parsed.is_unspecified
+    if parsed in _METADATA or any(parsed in network for network in _NOT_PUBLIC):
+        return False
     return parsed.is_global and not special
 
 
@@ -59,7 +68,7 @@ def is_link_local(address: str) -> bool:
         return True
     if isinstance(parsed, _IPv6) and (inner := _inner_ipv4(parsed)) is not None:
         return is_link_local(str(inner))
-    if parsed in _METADATA:
+    if parsed in _METADATA or parsed in _LOCAL_NAT64:
         return True
     return parsed.is_link_local or parsed.is_multicast or parsed.is_unspecified
 

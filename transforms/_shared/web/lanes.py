@@ -1,6 +1,7 @@
 """Whose turn it is: what goes to one domain goes there slowly, whatever else is waiting."""
 
 import heapq
+import ipaddress
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -21,13 +22,17 @@ def lane_of(url: str) -> str:
         host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return ""
-    if host == "localhost" or (_is_address(host) and is_private(host)):
+    if host == "localhost" or _is_private_address(host):
         return ""
     return registered_domain(host) or host
 
 
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
+def _is_private_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return is_private(host)
 
 
 @dataclass
@@ -80,6 +85,15 @@ class Lanes(Generic[T]):
         if name:
             lane.free_at = max(lane.free_at, not_before)
         self._offer(name, lane)
+
+    def drain(self) -> list[T]:
+        """Take out all that waits."""
+        waiting = [item for lane in self._lanes.values() for item in lane.waiting]
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+            lane.offered = False
+        self._ready.clear()
+        return waiting
 
     def next_at(self) -> float | None:
         """Give the time from which ``take`` may have something; None when nothing waits."""
