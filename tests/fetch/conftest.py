@@ -37,7 +37,7 @@ class FakeWeb:
         self.answers[url] = FetchError(reason, "no", status=status, headers=named)
         return url
 
-    def fetch(self, url, headers=(), accept=""):
+    def fetch(self, url, headers=(), accept="", follow_elsewhere=True):
         with self._guard:
             self.requests.append(url)
             self.accepted.append(accept)

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from transforms._shared.web.fetch import PAGE_TYPES, HttpFetcher
+from transforms._shared.web.fetch import PAGE_TYPES, ElsewhereError, HttpFetcher
 from transforms._shared.web.politeness import Politeness
 from transforms.fetch.page import PageGetter
 from transforms.fetch.robots import RobotsRules
@@ -86,6 +86,28 @@ def test_crawl_delay_is_kept(web, getter, html_page, clock):
     assert clock.now == 20  # after robots.txt
     getter.get(STORY)
     assert clock.now == 40
+
+
+def test_a_host_that_others_lead_to_is_asked_by_its_own_rules(web, getter, html_page, clock):
+    web.answer("https://town.example/robots.txt", "User-agent: *\nCrawl-delay: 10\n", "text/plain")
+    for n in range(3):
+        web.answer(f"{STORY}{n}", html_page(SENTENCE * (4 + n)))
+        web.answers[f"https://bit.ly/{n}"] = ElsewhereError(f"{STORY}{n}")
+        assert outcome_of(getter, f"https://bit.ly/{n}")[0] == "fetched"
+    assert clock.now >= 20
+
+
+def test_a_host_that_forbids_it_is_not_asked_whoever_leads_there(web, getter, html_page):
+    web.answer("https://town.example/robots.txt", "User-agent: *\nDisallow: /\n", "text/plain")
+    web.answers["https://bit.ly/x"] = ElsewhereError(STORY)
+    assert outcome_of(getter, "https://bit.ly/x") == ("robots", "feed_only")
+    assert STORY not in web.requests
+
+
+def test_hosts_that_lead_to_each_other_end(web, getter):
+    web.answers["https://bit.ly/x"] = ElsewhereError(STORY)
+    web.answers[STORY] = ElsewhereError("https://bit.ly/x")
+    assert outcome_of(getter, "https://bit.ly/x")[0] == "too_many_redirects"
 
 
 def test_a_long_crawl_delay_means_no_page(web, getter, html_page):

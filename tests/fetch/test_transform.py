@@ -24,7 +24,7 @@ SENTENCE = "The council of Pellworth voted on the new ferry pier, and the mayor 
 class SmallWeb:
     """Every page there is says something of its own, unless its address says otherwise."""
 
-    def fetch(self, url, headers=(), accept=""):
+    def fetch(self, url, headers=(), accept="", follow_elsewhere=True):
         if "gone" in url or url.endswith("/robots.txt"):
             raise FetchError("http_status", "not there", status=404)
         own = "" if "same" in url else f"page {url.replace('/', ' ')} tells of {url[-3:]}"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import zstandard
 
-from transforms._shared.web.fetch import Fetched, FetchError, HttpFetcher
+from transforms._shared.web.fetch import ElsewhereError, Fetched, FetchError, HttpFetcher
 
 RSS = b"<rss><channel><title>Harbour news</title></channel></rss>"
 PUBLIC = "93.184.216.34"
@@ -236,6 +236,16 @@ def test_a_feed_has_moved_when_every_redirect_says_so(server, fetcher, statuses,
     server.answer("/2", RSS)
     fetched = fetcher.fetch("http://public.example/0")
     assert fetched.moved_to == ("http://public.example/2" if moved else "")
+
+
+def test_a_redirect_to_another_host_can_be_left_to_the_caller(server, fetcher):
+    server.answer("/a", status="302 Found", Location="/b")
+    server.answer("/b", status="302 Found", Location="http://other.example/c?token=x#y")
+    with pytest.raises(ElsewhereError) as caught:
+        fetcher.fetch("http://public.example/a", follow_elsewhere=False)
+    assert caught.value.location == "http://other.example/c?token=x"
+    assert "token=REDACTED" in caught.value.message
+    assert len(server.requests) == 2
 
 
 def test_redirects_in_a_circle_end_at_once(server, fetcher):

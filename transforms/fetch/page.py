@@ -11,7 +11,7 @@ from schemas import Page
 from transforms._shared.charset import decode
 from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
-from transforms._shared.web.fetch import PAGE_TYPES, Fetched, Fetcher, FetchError
+from transforms._shared.web.fetch import PAGE_TYPES, ElsewhereError, Fetched, Fetcher, FetchError
 from transforms._shared.web.politeness import Politeness
 from transforms._shared.web.retry_after import retry_after_seconds
 from transforms._shared.web.walls import visible_text, wall_of
@@ -22,6 +22,7 @@ from transforms.fetch.shorteners import is_shortener
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024  # the largest of 181 real article pages has 1.5 million
 MIN_TEXT_CHARS = 100  # of all that is visible; less holds no story, nor a summary of one
+_MAX_HOSTS = 6  # from one to the next by redirects
 _MAX_REFRESHES = 2
 _BACK_OFF_SECONDS = 600.0  # after "too many requests" that does not say for how long
 _HEAD_CHARS = 4_096
@@ -132,14 +133,20 @@ class PageGetter:
         raise RejectError("too_many_refreshes", "the page sends its readers on and on")
 
     def _ask(self, url: str) -> Fetched:
-        decision = self._allowed(url)
-        with self._politeness.turn(url, decision.crawl_delay, self._max_wait_seconds):
-            try:
-                fetched = self._fetcher.fetch(url, accept=PAGE_TYPES)
-            except FetchError as error:
-                raise self._understood(url, error) from error
-        self._allowed(fetched.url)  # a redirect must not lead around it
-        return fetched
+        """Ask for a page; each host on the way is asked as its own robots.txt and pace allow."""
+        for _ in range(_MAX_HOSTS):
+            decision = self._allowed(url)
+            with self._politeness.turn(url, decision.crawl_delay, self._max_wait_seconds):
+                try:
+                    fetched = self._fetcher.fetch(url, accept=PAGE_TYPES, follow_elsewhere=False)
+                except ElsewhereError as error:
+                    url = error.location
+                    continue
+                except FetchError as error:
+                    raise self._understood(url, error) from error
+            self._allowed(fetched.url)  # a redirect must not lead around it
+            return fetched
+        raise RejectError("too_many_redirects", "it redirects from host to host")
 
     def _allowed(self, url: str) -> RobotsDecision:
         decision = self._robots.decide(url)

@@ -73,11 +73,23 @@ class FetchError(RejectError):
         self.headers = headers or {}
 
 
+class ElsewhereError(FetchError):
+    """A redirect to another host, which the caller wants to decide on; ``location`` is its URL."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__("elsewhere", f"it redirects to {redact_url(location)[:200]}")
+        self.location = location
+
+
 class Fetcher(Protocol):
     """Anything that can get the content of a URL."""
 
     def fetch(
-        self, url: str, headers: Sequence[tuple[str, str]] = (), accept: str = FEED_TYPES
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]] = (),
+        accept: str = FEED_TYPES,
+        follow_elsewhere: bool = True,
     ) -> Fetched:
         """Get what ``url`` holds.
 
@@ -85,6 +97,7 @@ class Fetcher(Protocol):
             url: an absolute http(s) URL.
             headers: sent to the server of ``url``, never to another one it redirects to.
             accept: media types wanted.
+            follow_elsewhere: follow redirects to other hosts; else they raise ElsewhereError.
 
         Raises:
             RejectError: for every way in which that can fail.
@@ -112,7 +125,11 @@ class HttpFetcher:
     _ssl_context: ssl.SSLContext | None = field(default=None, init=False, repr=False)
 
     def fetch(
-        self, url: str, headers: Sequence[tuple[str, str]] = (), accept: str = FEED_TYPES
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]] = (),
+        accept: str = FEED_TYPES,
+        follow_elsewhere: bool = True,
     ) -> Fetched:
         """See ``Fetcher.fetch``."""
         deadline = Deadline(self.timeout_seconds, self.monotonic)
@@ -126,7 +143,9 @@ class HttpFetcher:
                 moved = for_good and len(visited) > 1
                 return _with_move(answer, str(target.copy_with(fragment=None)) if moved else "")
             for_good = for_good and answer.status in _PERMANENT
-            target = _parse(_join(target, answer.location))
+            before, target = target, _parse(_join(target, answer.location))
+            if not follow_elsewhere and target.host != before.host:
+                raise ElsewhereError(str(target.copy_with(fragment=None)))
             if str(target) in visited:
                 break
             visited.add(str(target))
