@@ -144,7 +144,7 @@ class Politeness:
 
 @cache
 def shared_politeness() -> Politeness:
-    """Give the one ``Politeness`` of this process, for feeds and pages alike."""
+    """Give the one ``Politeness`` of this process for pages; feeds have lanes of their own."""
     return Politeness()
 
 
