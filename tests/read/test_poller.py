@@ -17,6 +17,7 @@ from transforms.read.reader import Reader
 from transforms.read.schedule import Bounds
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+OTHER = "https://other.example/feed"
 FEED = "https://echo.example/feed?key=secret"
 
 
@@ -204,6 +205,13 @@ def test_files_are_read_when_they_are_new_or_changed(poller, clock, tmp_path):
     assert kinds(polled.round()) == ["Document"]
     (folder / "a.txt").unlink()
     assert list(polled.round()) == []
+
+
+def test_feeds_that_a_watched_list_names_are_in_the_log(poller, site, tmp_path):
+    (tmp_path / "a.opml").write_text(f'<opml><body><outline xmlUrl="{OTHER}"/></body></opml>')
+    os.utime(tmp_path / "a.opml", (1, 1))
+    items, (fetch,) = poll(poller(patterns=[str(tmp_path / "*.opml")]))
+    assert (kinds(items), fetch.feed, fetch.outcome) == (["Document"], OTHER, "NEW")
 
 
 def test_a_file_that_may_still_be_written_waits(poller, clock, tmp_path):

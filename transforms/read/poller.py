@@ -87,7 +87,10 @@ class Poller:
             for item in self.reader.read(path):
                 if isinstance(item, Rejected) and item.reason == "unreadable":
                     self._files.pop(path, None)  # it may be readable later
-                yield item
+                if isinstance(item, Attempt):  # of a feed that a list among the files names
+                    self.book.answered(item)
+                else:
+                    yield item
         self._forget([*local, *found])
 
     def settle(self, readings: Iterable[Reading]) -> list[Fetch]:
