@@ -87,7 +87,7 @@ class Mention:
     unique: bool  # neither a copy nor a changed text
     language: str
     title: str  # "" for a copy
-    summary: str  # two sentences; "" for a copy
+    sentences: tuple[str, ...]  # its first ones worth quoting, at most three; none for a copy
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,10 @@ class EventState:
     event_id: str
     status: str  # one of EVENT_STATUSES
     merged_into: str  # event_id of the survivor; "" unless merged
+    title: str  # of the representative article, as it reads now
     representative_article_id: str
+    summary: tuple[str, ...]  # at most two sentences
+    summary_article_ids: tuple[str, ...]  # the article of each sentence
     keywords: tuple[Keyword, ...]
     entities: tuple[EntityCount, ...]
     cohesion_mean: float  # mean cosine of members to the centroid

@@ -199,23 +199,30 @@ EVENTS = Table(
         _count("revision", "1 for the first state written, one more for each material change."),
         _text("status", "active, merged into another, or closed when quiet for the window."),
         _text("merged_into", "Surviving event; only with status merged.", nullable=True),
-        _text("title", "Headline of the representative article."),
-        _text("summary", "Two sentences of the representative article.", nullable=True),
-        _texts("summary_article_ids", "Articles the summary was taken from."),
-        _text("representative_article_id", "The earliest of the articles near its middle."),
+        _text("title", "Headline of the representative article, without the site's name."),
+        _text("summary", "At most two sentences of its articles, one to a line.", nullable=True),
+        _texts(
+            "summary_article_ids",
+            "The article of each sentence of the summary, in order; twice the same when both are "
+            "of one.",
+        ),
+        _text(
+            "representative_article_id",
+            "The article whose title most agree with, near the middle and plain.",
+        ),
         Column(
             "keywords",
             "struct",
-            "Terms that set this event apart, heaviest first.",
+            "Terms that set this event apart, heaviest first; forms of one word once.",
             repeated=True,
             fields=(_text("term", "Word."), _share("weight", "TF-IDF weight.")),
         ),
         Column(
             "entities",
             "struct",
-            "Names found in its articles, most frequent first.",
+            "Names found in its originals, most frequent first; short and full form as one.",
             repeated=True,
-            fields=(_text("text", "Name."), _count("count", "Articles that name it.")),
+            fields=(_text("text", "Name."), _count("count", "Originals that name it.")),
         ),
         Column(
             "languages",

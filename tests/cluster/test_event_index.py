@@ -136,25 +136,6 @@ def test_an_undated_event_waits_for_a_dated_member(new_index, compared, make_art
     assert joined.event_id == event_id("u")
 
 
-def test_the_earliest_report_near_the_middle_speaks_for_an_event(new_index, compared, make_article):
-    start = make_article().event_time
-    told = [  # angle of the vector, hours, title
-        (0.6, 0, "A remark on something else"),
-        (0.1, 2, "Cannery burns"),
-        (0.0, 5, "Cannery fire: what we know"),
-        (0.0, None, "A cannery has burnt"),
-    ]
-    index = new_index()
-    for number, (angle, hours, title) in enumerate(told):
-        vector = np.array([np.cos(angle), np.sin(angle), 0, 0])
-        at = start + timedelta(hours=hours or 0)
-        changes = {"embedding": vector, "event_time": at, "time_known": hours is not None}
-        near = {f"m{earlier}": 0.9 for earlier in range(number)}
-        index.assign(compared(f"m{number}", near, title=title, **changes))
-    (state,) = index.states()
-    assert state.representative_article_id == "m1"
-
-
 def test_the_state_describes_the_event(new_index, compared):
     index = new_index()
     body = "Marta Quill spoke in Harrowick. The cannery in Harrowick stays shut. It opened in 1921."
@@ -162,10 +143,13 @@ def test_the_state_describes_the_event(new_index, compared):
     index.assign(compared("b", {"a": 0.9}, title="Cannery shut in Harrowick", body=body))
     (state,) = index.states()
     assert state.mentions[0].title == "Cannery shut"
-    assert (
-        state.mentions[0].summary
-        == "Marta Quill spoke in Harrowick. The cannery in Harrowick stays shut."
+    assert state.mentions[0].sentences == (
+        "Marta Quill spoke in Harrowick.",
+        "The cannery in Harrowick stays shut.",
     )
+    assert (state.title, state.representative_article_id) == ("Cannery shut in Harrowick", "b")
+    assert state.summary == state.mentions[0].sentences[::-1]  # what the title says comes first
+    assert state.summary_article_ids == ("b", "b")
     assert ("Harrowick", 2) in [(entity.text, entity.count) for entity in state.entities]
     assert "cannery" in [keyword.term for keyword in state.keywords]
     assert 0.0 < state.cohesion_min <= state.cohesion_mean <= 1.0

@@ -24,6 +24,6 @@ def test_only_a_published_minute_counts_as_precise(make_embedded, make_article, 
 
 def test_a_copy_adds_no_voice_and_no_words(make_embedded):
     told = mention_of(ComparedArticle(make_embedded(), COPY, ()), "duplicate")
-    assert (told.unique, told.title, told.summary) == (False, "", "")
+    assert (told.unique, told.title, told.sentences) == (False, "", ())
     told = mention_of(ComparedArticle(make_embedded(title="Quay shut"), ORIGINAL, ()), "update")
     assert (told.unique, told.title) == (False, "Quay shut")

@@ -1,6 +1,5 @@
 import pytest
 
-from transforms._shared.words import first_sentences
 from transforms.cluster.terms import (
     DocumentFrequencies,
     background_frequencies,
@@ -64,15 +63,3 @@ def test_vectors_have_unit_length():
 def test_the_shipped_table_knows_common_words():
     frequencies = background_frequencies()
     assert frequencies.idf("the") < 1.0 < frequencies.idf("railway") < frequencies.idf("xqzv")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("One. Two! Three?", "One. Two!"),
-        ("", ""),
-        ("word " * 200, ("word " * 80).strip() + "…"),
-    ],
-)
-def test_a_summary_is_two_sentences_or_is_cut_at_a_word(text, expected):
-    assert first_sentences(text) == expected

@@ -34,11 +34,16 @@ def state(make_article, assigned):
 
     def make(assignments=(), clock_minute=120, **changes):
         assignments = assignments or [assigned("a0", 0, role="seed")]
+        articles = [assignment.compared.embedded.article for assignment in assignments]
+        speaker = min(articles, key=lambda article: article.article_id)
         fields = {
             "event_id": EVENT,
             "status": "active",
             "merged_into": "",
-            "representative_article_id": assignments[0].compared.embedded.article.article_id,
+            "title": speaker.title,
+            "representative_article_id": speaker.article_id,
+            "summary": (speaker.description,),
+            "summary_article_ids": (speaker.article_id,),
             "keywords": (),
             "entities": (),
             "cohesion_mean": 0.8,

@@ -68,9 +68,7 @@ def test_changes_are_logged_in_time_order_with_their_reasons(assigned, state):
 
 def test_the_same_event_gives_the_same_row_and_change_ids(assigned, state):
     articles = [assigned("a0", 0, role="seed"), assigned("a1", 5, "two.example")]
-    first, second = (
-        state(order, representative_article_id="a0") for order in (articles, articles[::-1])
-    )
+    first, second = (state(order) for order in (articles, articles[::-1]))
     assert score_event(first, WINDOW) == score_event(second, WINDOW)
 
 

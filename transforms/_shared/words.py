@@ -20,7 +20,6 @@ _MARKS = (
 )
 LETTER = rf"[\w{_MARKS}]"
 _WORD = re.compile(rf"{LETTER}+(?:[.,:]\d+)*(?:['’]{LETTER}+)?")
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])[\"”’]?\s+(?=\S)")
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -66,15 +65,6 @@ Hashes = NDArray[np.uint32]
 def words(text: str) -> list[str]:
     """Split ``text`` into casefolded words; a number with its separators is one word."""
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
-
-
-def first_sentences(text: str, count: int = 2, most_chars: int = 400) -> str:
-    """Take the first sentences of a text, cut at a word when they run on."""
-    opening = " ".join(text[: 4 * most_chars].split())
-    taken = " ".join(_SENTENCE_END.split(opening)[:count])
-    if len(taken) <= most_chars:
-        return taken
-    return taken[:most_chars].rsplit(" ", 1)[0] + "…"
 
 
 @lru_cache(maxsize=200_000)

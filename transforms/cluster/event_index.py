@@ -1,6 +1,5 @@
 """Turn compared articles into events, one at a time: join, open, merge, or move on."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -11,9 +10,7 @@ from schemas import (
     Assignment,
     ComparedArticle,
     Decision,
-    EntityCount,
     EventState,
-    Keyword,
     Move,
     Neighbour,
 )
@@ -21,6 +18,7 @@ from schemas.event import GRANULARITIES, MERGED
 from schemas.ids import event_id
 from transforms._shared.shards import WINDOW, WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
+from transforms.cluster.description import describe
 from transforms.cluster.join_model import Features, JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, reading, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article, name_others
@@ -28,8 +26,6 @@ from transforms.cluster.mention import mention_of
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 
-_KEYWORDS = 8
-_ENTITIES = 10
 _SURE = 0.5  # probability from which an article that joined one event belongs to another as well
 _LEAST_VOTES = 2  # articles that must belong to two events before they are one,
 _VOTING_SHARE = 0.5  # and at least this share of the smaller
@@ -484,17 +480,18 @@ class EventIndex:
     def _state(self, event: OpenEvent, merged_into: str = "") -> EventState:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
-        speaker = event.representative()
-        names = Counter(name for member in event.members for name in member.names)
-        spoken = sorted(names.items(), key=lambda pair: (-pair[1], pair[0]))
+        told = describe(event, cosines)
         status = "closed" if self._clock.outside(event.newest) else "active"
         return EventState(
             event_id=event.event_id,
             status="merged" if merged_into else status,
             merged_into=merged_into,
-            representative_article_id=speaker.article_id,
-            keywords=tuple(Keyword(*pair) for pair in event.keywords(_KEYWORDS)),
-            entities=tuple(EntityCount(text, count) for text, count in spoken[:_ENTITIES]),
+            title=told.title,
+            representative_article_id=told.article_id,
+            summary=tuple(quoted.sentence for quoted in told.summary),
+            summary_article_ids=tuple(quoted.article_id for quoted in told.summary),
+            keywords=told.keywords,
+            entities=told.entities,
             cohesion_mean=sum(cosines) / len(cosines),
             cohesion_min=min(cosines),
             contested=event.contested,

@@ -47,6 +47,11 @@ def common_words(language: str) -> frozenset[str]:
     return frozenset(word.casefold() for word in words if len(word) <= longest)
 
 
+def count_signs(text: str) -> int:
+    """Count the signs of scripts that are written without spaces."""
+    return sum(run.end() - run.start() for run in _RUN_OF_SIGNS.finditer(text))
+
+
 def split_signs(words: Iterable[str]) -> list[str]:
     """Split what is written without spaces into pairs of signs, as search engines do."""
     split: list[str] = []

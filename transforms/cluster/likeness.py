@@ -33,7 +33,9 @@ _MAX_SPANS = 60
 _MAX_NAMES = 40
 _MAX_KEYWORDS = 20
 _SURE_LANGUAGE = 0.8
-_FULL, _TITLE, _NAMES, _NUMBERS = map(CHANNELS.index, ("full", "title", "names", "numbers"))
+LEAD, FULL, TITLE, _NAMES, _NUMBERS = map(
+    CHANNELS.index, ("lead", "full", "title", "names", "numbers")
+)
 _NO_NAMES = np.empty(0, np.uint32)
 _SPANS = len(CHANNELS)  # names of several words are packed behind the channels
 
@@ -72,7 +74,7 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
         span: max((rarity.get(stem(word), 0.0) for word in words(span)), default=0.0)
         for span in spans
     }
-    lead = weights[CHANNELS.index("lead")]
+    lead = weights[LEAD]
     heaviest = sorted(lead.items(), key=lambda pair: (-pair[1], pair[0]))[:_MAX_KEYWORDS]
     return Member(
         article_id=article.article_id,
@@ -109,14 +111,14 @@ def name_others(new: Member, old: Sequence[Member]) -> bool:
     ours = _title_names(new) if new.named else _NO_NAMES
     if not len(ours) or not theirs:
         return False
-    said = np.concatenate([member.terms.channel(_FULL) for member in old])
+    said = np.concatenate([member.terms.channel(FULL) for member in old])
     return not (
-        np.isin(ours, said).any() or np.isin(np.concatenate(theirs), new.terms.channel(_FULL)).any()
+        np.isin(ours, said).any() or np.isin(np.concatenate(theirs), new.terms.channel(FULL)).any()
     )
 
 
 def _title_names(member: Member) -> NDArray[np.uint32]:
-    title, names = member.terms.channel(_TITLE), member.terms.channel(_NAMES)
+    title, names = member.terms.channel(TITLE), member.terms.channel(_NAMES)
     return np.intersect1d(title, names, assume_unique=True)
 
 

@@ -1,8 +1,8 @@
 """What an event keeps of each of its articles to be described by."""
 
-from schemas import ComparedArticle, Mention
+from schemas import Article, ComparedArticle, Mention
 from schemas.article import UNKNOWN_FAMILY
-from transforms._shared.words import first_sentences
+from transforms.cluster.sentences import lead_sentences
 
 _PRECISE = ("second", "minute")
 
@@ -26,5 +26,9 @@ def mention_of(compared: ComparedArticle, role: str) -> Mention:
         unique=compared.verdict.kind == "none" and role != "update",
         language=article.language,
         title="" if copy else article.title,
-        summary="" if copy else first_sentences(article.body or article.description),
+        sentences=() if copy else _sentences(article),
     )
+
+
+def _sentences(article: Article) -> tuple[str, ...]:
+    return lead_sentences(article.body or article.description, article.title)

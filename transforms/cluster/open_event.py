@@ -15,7 +15,6 @@ _DECAY_DAYS = 4.0  # a member's weight in the centroid falls to 1/e after this g
 _JUDGED_NEIGHBOURS = 8  # members an article is measured against: the nearest,
 _JUDGED_LATEST = 5  # the latest, and the founder,
 _JUDGED = 12  # but no more than this
-_CENTRAL = 0.05  # cosine below the greatest that is still in the middle of an event
 
 
 @dataclass
@@ -84,21 +83,6 @@ class OpenEvent:
         norm = math.sqrt(float(self.dense @ self.dense))
         return float(self.dense @ vector) / norm if norm else 0.0
 
-    def representative(self) -> Member:
-        """Give the member that speaks for the event: the earliest of those near the middle.
-
-        The first reports say what happened; what comes later says what became of it. Members
-        without a date come after those with one.
-        """
-        mean = np.mean([member.vector for member in self.members], axis=0, dtype=np.float64)
-        cosines = [round(float(member.vector @ mean), 5) for member in self.members]
-        central = [
-            member
-            for member, cosine in zip(self.members, cosines)
-            if cosine >= max(cosines) - _CENTRAL
-        ]
-        return min(central, key=lambda member: math.inf if member.at is None else member.at)
-
     def judged(self, nearest: Sequence[Member]) -> list[Member]:
         """Choose the members an article is measured against: nearest, founder and latest."""
         chosen = list(nearest[:_JUDGED_NEIGHBOURS])
@@ -109,17 +93,22 @@ class OpenEvent:
                 chosen.append(member)
         return chosen
 
-    def keywords(self, most: int) -> list[tuple[str, float]]:
-        """Give the heaviest terms and their mean weight, members long past counting less."""
+    def terms(self, most: int) -> list[tuple[str, float, int]]:
+        """Give the heaviest terms, their mean weight and how many members have them.
+
+        Members long past count less.
+        """
         weights: Counter[str] = Counter()
+        holders: Counter[str] = Counter()
         for member in self.members:
             fresh = 1.0
             if member.at is not None and self.newest is not None:
                 fresh = _faded(self.newest - member.at)
+            holders.update(member.keywords)
             for term, weight in zip(member.keywords, member.keyword_weights.tolist()):
                 weights[term] += fresh * weight
         heaviest = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
-        return [(term, weight / len(self.members)) for term, weight in heaviest]
+        return [(term, weight / len(self.members), holders[term]) for term, weight in heaviest]
 
 
 def _faded(gap: float) -> float:

@@ -29,8 +29,12 @@ class PackedTerms:
 
     def channel(self, number: int) -> NDArray[np.uint32]:
         """Give the hashes of one channel."""
+        return self.hashes[self.span(number)]
+
+    def span(self, number: int) -> slice:
+        """Say where the terms of one channel are."""
         start = int(self.sizes[:number].sum())
-        return self.hashes[start : start + int(self.sizes[number])]
+        return slice(start, start + int(self.sizes[number]))
 
 
 def pack(weights: Sequence[Mapping[str, float]], rarity: Mapping[str, float]) -> PackedTerms:

@@ -54,7 +54,7 @@ def stem(word: str) -> str:
     return word
 
 
-def _mostly_capitalised(line: str) -> bool:
+def mostly_capitalised(line: str) -> bool:
     """Say whether a headline is written In Title Case, where capitals name nothing."""
     letters = [word for word in line.split() if word[:1].isalpha()]
     capitals = sum(word[0].isupper() for word in letters)
@@ -124,7 +124,7 @@ def _terms(text: str) -> list[str]:
 
 
 def _names(title: str, body: str) -> list[str]:
-    named = [] if _mostly_capitalised(title) else [title]
+    named = [] if mostly_capitalised(title) else [title]
     if body:
         return name_spans("\n".join([*named, body[:4000]]))
     return name_spans(title) if named else []
