@@ -1,15 +1,24 @@
 """Compared articles without a pipeline, and join models with known behaviour."""
 
-from datetime import timedelta
+from collections import Counter
+from copy import copy
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 
 from schemas import ComparedArticle, DuplicateVerdict, Neighbour
+from transforms.cluster.description import describe
 from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import CONTEXT, FEATURES, JoinModel
-from transforms.cluster.terms import DocumentFrequencies
+from transforms.cluster.likeness import measure_article
+from transforms.cluster.mention import mention_of
+from transforms.cluster.open_event import OpenEvent
+from transforms.cluster.terms import DocumentFrequencies, background_frequencies
 from transforms.cluster.trees import trees_from_json, trees_to_json
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
+NOT_A_COPY = DuplicateVerdict("none", "", 0.0, "")
 
 
 def staircase(name):
@@ -71,5 +80,38 @@ def compared(make_embedded):
             verdict = DuplicateVerdict("near_verbatim", copy_of, 0.9, "0.9 of its 3-grams")
         embedded = make_embedded(article_id=article_id, **changes)
         return ComparedArticle(embedded, verdict, neighbours, further)
+
+    return make
+
+
+@pytest.fixture
+def make_event(make_embedded):
+    """``make_event(articles)``: an open event of articles as dicts of changes, an hour apart."""
+    background = background_frequencies()
+
+    def make(articles):
+        frequencies, event = copy(background), None
+        frequencies.stream = Counter()  # each event is the first of its stream
+        for number, changes in enumerate(articles):
+            at = NOON + timedelta(hours=number)
+            changes = {"article_id": f"a{number}", "event_time": at, "body": ""} | changes
+            compared = ComparedArticle(make_embedded(**changes), NOT_A_COPY, ())
+            member = measure_article(compared.embedded, frequencies)
+            event = event or OpenEvent("e", 1, 1.0, np.zeros(len(member.vector)))
+            event.absorb(member)
+            event.mentions.append(mention_of(compared, "member"))
+        return event
+
+    return make
+
+
+@pytest.fixture
+def described(make_event):
+    """``described(articles)``: what is told of an event of these articles."""
+
+    def make(articles):
+        event = make_event(articles)
+        centroid = event.centroid()
+        return describe(event, [float(member.vector @ centroid) for member in event.members])
 
     return make

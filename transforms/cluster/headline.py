@@ -23,6 +23,7 @@ _MOST_CHARS = 300  # of a title that is shown
 class Weights:
     """How much each of a title's qualities counts; chosen on the first half of four streams."""
 
+    breadth: float = 0.7  # of what the others say, against how much else is said: recall
     agreed: float = 1.0  # wording shared with the others, as a share of the best
     near: float = 0.5  # cosine to the event's mean, below the greatest
     telling: float = 0.15  # names and numbers
@@ -60,7 +61,7 @@ def choose_headline(voices: Sequence[Voice], weights: Weights = WEIGHTS) -> Head
 def grade_titles(voices: Sequence[Voice], titles: Sequence[str], weights: Weights) -> Floats:
     """Grade each title; more is better."""
     nearness = np.array([round(voice.nearness, 5) for voice in voices])
-    agreed = _agreed(voices, titles, voting(voices, weights.half_life))
+    agreed = _agreed(voices, titles, voting(voices, weights.half_life), weights.breadth)
     best = agreed.max()
     telling = np.array([_telling(title) for title in titles])
     flawed = np.array([penalty(title) for title in titles])
@@ -74,7 +75,9 @@ def grade_titles(voices: Sequence[Voice], titles: Sequence[str], weights: Weight
     return np.where(empty, -100.0, np.round(graded, 6))
 
 
-def _agreed(voices: Sequence[Voice], titles: Sequence[str], votes: Floats) -> Floats:
+def _agreed(
+    voices: Sequence[Voice], titles: Sequence[str], votes: Floats, breadth: float
+) -> Floats:
     """Measure the wording each title shares with the others: mean overlap by rarity, [0, 1]."""
     if len(voices) < 2:
         return np.zeros(len(voices))
@@ -86,7 +89,7 @@ def _agreed(voices: Sequence[Voice], titles: Sequence[str], votes: Floats) -> Fl
         counted = frozenset(voice.member.terms.channel(TITLE).tolist())  # as it first read
         if mass := others.mass(terms):
             agreed = others.agreed(terms, shares[number], counted)
-            shared[number] = 2.0 * agreed / (mass + others.mean_mass)
+            shared[number] = agreed / ((1.0 - breadth) * mass + breadth * others.mean_mass)
     return shared
 
 

@@ -19,7 +19,7 @@ PENALTIES = {
     "teaser": 0.4,  # tells that it has something to tell
     "truncated": 0.4,  # its end is missing
     "shouting": 0.4,  # mostly or in long words in capitals
-    "quote": 0.3,  # nothing but what somebody said
+    "quote": 0.3,  # opens with what somebody said, or is nothing else
     "exclamation": 0.2,
     "comment": 0.2,  # two sentences: the second is a remark
     "short": 0.4,
@@ -32,7 +32,7 @@ _QUESTION = re.compile(r"[?？؟\u037e⁇]")
 _COMMENT = re.compile(r"[^\W\d_]{4,}[.!] [^\W\d_a-z]")
 _EXCLAMATION = re.compile(r"[!！]")
 _TRUNCATED = re.compile(r"(?:\.\.+|…|\[…\])\s*[\"'”’»]?$")
-_QUOTED = re.compile(r"^[\"“„«‘']\s?[^\"“”„«»‘]{4,}[\"”“»’'][.!,]?$")
+_QUOTED = re.compile(r"^[\"“„«‘']\s?[^\"“”„«»‘]{4,}[\"”“»’'](?:[.!,]?$|\s?:\s)")
 # A headline opens with a number of things, but "12 dead" counts no things.
 _LISTICLE = re.compile(
     r"""(?:^|:\s)(?:(?:the|here\ are|les|los|las|die|diese|i|le|as|os)\ )?(?:top\ )?\d{1,3}[ ]
