@@ -29,15 +29,17 @@ def test_a_text_is_split_where_its_sentences_end(text, sentences):
 @pytest.mark.parametrize(
     "text",
     [
-        "HARROWICK, May 3 (Civic Wire) - The cannery burnt down.",
-        "HARROWICK — The cannery burnt down.",
-        "Harrowick (CW) – The cannery burnt down.",
-        "(CW) The cannery burnt down.",
-        "(CW) -- The cannery burnt down.",
+        "HARROWICK, May 3 (Civic Wire) - The old cannery burnt down.",
+        "HARROWICK — The old cannery burnt down.",
+        "Harrowick (CW) – The old cannery burnt down.",
+        "(CW) The old cannery burnt down.",
+        "(CW) -- The old cannery burnt down.",
     ],
 )
 def test_a_dateline_is_taken_off(text):
-    assert without_dateline(text) == "The cannery burnt down."
+    assert without_dateline(text) == "The old cannery burnt down."
+    after_a_picture = f"Flames above the quay\n\n{text}"
+    assert lead_sentences(after_a_picture)[-1] == "The old cannery burnt down."
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_a_dateline_is_taken_off(text):
     [
         "The cannery — the oldest of Harrowick — burnt down.",
         "Marta Quill - the mayor - spoke.",
-        "The cannery burnt down.",
+        "The old cannery burnt down.",
     ],
 )
 def test_what_is_no_dateline_stays(text):

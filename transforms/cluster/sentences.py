@@ -43,7 +43,7 @@ def lead_sentences(text: str, title: str = "") -> tuple[str, ...]:
     Left out are boilerplate, headings, what was cut off, the title said again, and sentences too
     short or too long to quote. When nothing is left, the opening stands in, cut at a word.
     """
-    opening = without_dateline(text[:_READ_CHARS].strip())
+    opening = text[:_READ_CHARS].strip()
     said = _squashed(title)
     kept: list[str] = []
     for sentence in _sentences(opening, whole=len(text) <= _READ_CHARS):
@@ -98,7 +98,7 @@ def _is_month(text: str) -> bool:
 def _sentences(text: str, whole: bool) -> Iterator[str]:
     paragraphs = [line for part in text.splitlines() if (line := part.strip())]
     for number, paragraph in enumerate(paragraphs):
-        found = list(split_sentences(" ".join(paragraph.split())))
+        found = list(split_sentences(without_dateline(" ".join(paragraph.split()))))
         if number + 1 == len(paragraphs) and not whole:
             found = found[:-1]  # cut off by us
         yield from found
@@ -115,7 +115,7 @@ def _squashed(text: str) -> str:
 
 
 def _stand_in(opening: str) -> tuple[str, ...]:
-    flat = " ".join(opening.split())
+    flat = without_dateline(" ".join(opening.split()))
     if not flat:
         return ()
     first = next(split_sentences(flat))

@@ -14,18 +14,19 @@ from transforms.cluster.voices import Agreement, Terms, Voice, agreement, hashed
 _MOST_ARTICLES = 16  # whose sentences are weighed: those nearest to the middle
 _UNKNOWN_LANGUAGE = "und"
 
-# A sentence that points back to one before it: English, German, French, Spanish, Italian,
-# Portuguese, Dutch.
-_POINTS_BACK = re.compile(
-    r"""[\"“”'‘«„(]*(?:he|she|it|they|his|her|its|their|this|that|these|those|but|and|or|so|also
-    |however|then|there|still|meanwhile|instead|yet|i|we|you|our|my
-    |er|sie|es|sein|seine|ihr|ihre|dies|diese|dieser|dieses|aber|und|doch|auch|dabei|zudem
-    |il|elle|ils|elles|ce|cet|cette|ces|mais|et|son|sa|leur
-    |él|ella|ellos|ellas|esto|este|esta|pero|y|su|sus|además|lo|lei|loro|questo|questa|ma|e|suo|sua
-    |ele|ela|eles|elas|mas|seu|hij|zij|ze|het|dit|deze|maar|en|zijn|haar)\b""",
-    re.VERBOSE | re.IGNORECASE,
-)
-
+# Words that open a sentence which points back to one before it, by language.
+_POINTING_BACK = {
+    "en": "he she it they his her its their this that these those but and or so also however then "
+    "there still meanwhile instead yet i we you our my",
+    "de": "er sie es sein seine ihr ihre dies diese dieser dieses aber und doch auch dabei zudem",
+    "fr": "il elle ils elles ce cet cette ces mais et son sa leur",
+    "es": "él ella ellos ellas esto este esta pero y su sus además",
+    "it": "lui lei loro questo questa ma e suo sua",
+    "pt": "ele ela eles elas isto este esta mas e seu sua",
+    "nl": "hij zij ze het dit deze maar en zijn haar",
+}
+_POINTERS = {language: frozenset(line.split()) for language, line in _POINTING_BACK.items()}
+_FIRST_WORD = re.compile(r"[^\W\d_]+")
 _LABELLED = re.compile(r"[^\s:,]+(?: [^\s:,]+){0,3}: ")  # "Why it matters: "
 
 
@@ -37,7 +38,7 @@ class Weights:
     near: float = 0.3  # cosine of its article to the event's mean, below the greatest
     headline: float = 0.05  # it is from the article whose title stands above
     later: float = 0.08  # for each sentence before it in its article
-    vague: float = 0.2  # points back to what is not quoted, asks or is only said by somebody
+    vague: float = 0.4  # points back to what is not quoted, asks or is only said by somebody
     broken: float = 0.5  # has no end
     long: float = 0.15  # for each hundred characters beyond what is read at a glance
     repeated: float = 1.2  # share of a second sentence that the first has said
@@ -94,7 +95,8 @@ def summarise(
     Returns:
         At most two, fewer when there is nothing to quote or the second would repeat the first.
     """
-    candidates = _candidates(voices, speaker)
+    language = next(v.told.language for v in voices if v.member.article_id == speaker)
+    candidates = _candidates(voices, speaker, language)
     if not candidates:
         return ()
     votes = voting(voices, weights.half_life)
@@ -109,7 +111,7 @@ def summarise(
     merits = np.array([_merit(c, speaker, nearest, weights) for c in candidates])
     worth = np.array([scale.worth(c, c.terms) for c in candidates])
     titled = np.array([_covered(common, hashed_terms(title), c.terms) for c in candidates])
-    vague = np.array([_is_vague(c.sentence) for c in candidates])
+    vague = np.array([_is_vague(c.sentence, language) for c in candidates])
     leads = worth / (worth.max() or 1.0) + weights.titled * titled + merits - weights.vague * vague
     first = candidates[int(np.argmax(np.round(leads, 6)))]
     more = _second(candidates, first, title, scale, merits, weights)
@@ -125,6 +127,7 @@ def _second(
     merits: Floats,
     weights: Weights,
 ) -> _Candidate | None:
+    language = first.voice.told.language
     said = frozenset((*first.terms, *hashed_terms(title)))
     repeated = np.array([_covered(scale.common, c.terms, first.terms) for c in candidates])
     added = np.array(
@@ -133,7 +136,7 @@ def _second(
     grade = added / (added.max() or 1.0) + merits - weights.repeated * repeated
     for number, candidate in enumerate(candidates):
         follows = candidate.voice is first.voice and candidate.place == first.place + 1
-        grade[number] -= weights.vague * (not follows and _is_vague(candidate.sentence))
+        grade[number] -= weights.vague * (not follows and _is_vague(candidate.sentence, language))
         unfit = not is_whole(candidate.sentence) or repeated[number] > _MOST_REPEATED
         if unfit or candidate is first or candidate.sentence == first.sentence:
             grade[number] = -np.inf
@@ -141,9 +144,8 @@ def _second(
     return candidates[best] if np.isfinite(grade[best]) else None
 
 
-def _candidates(voices: Sequence[Voice], speaker: str) -> list[_Candidate]:
+def _candidates(voices: Sequence[Voice], speaker: str, language: str) -> list[_Candidate]:
     """Collect the sentences of the articles nearest to the middle, the speaker among them."""
-    language = next(v.told.language for v in voices if v.member.article_id == speaker)
     fitting = [v for v in voices if v.told.language in (language, _UNKNOWN_LANGUAGE)]
     fitting.sort(key=lambda v: (v.member.article_id != speaker, -round(v.nearness, 5), v.time))
     chosen = sorted(fitting[:_MOST_ARTICLES], key=lambda voice: voice.time)
@@ -173,8 +175,12 @@ def _merit(candidate: _Candidate, speaker: str, nearest: float, weights: Weights
     )
 
 
-def _is_vague(sentence: str) -> bool:
+def _is_vague(sentence: str, language: str) -> bool:
     """Say whether a sentence needs another one, asks, or is only what somebody said."""
-    if _POINTS_BACK.match(sentence) or _LABELLED.match(sentence) or sentence[0] in '"“«„':
+    first = _FIRST_WORD.search(sentence)
+    pointers = _POINTERS.get(language, _POINTERS["en"])
+    if first is not None and first.group().casefold() in pointers:
+        return True
+    if _LABELLED.match(sentence) or sentence[0] in '"“«„':
         return True
     return sentence.count("“") != sentence.count("”") or sentence.rstrip('"”’»').endswith("?")
