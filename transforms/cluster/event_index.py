@@ -46,7 +46,7 @@ class EventIndex:
     merged and the older lives on; when a new article is nearer to one than its own event is, that
     one is asked about again, and may leave. ``moves`` tells who moved.
 
-    State per original article: term weights and first sentences, about 4 KB; dropped when its
+    State per original article: term weights and first sentences, about 4.5 KB; dropped when its
     event has been quiet for the window by the event clock. Undated events stay until a dated
     member joins.
     """

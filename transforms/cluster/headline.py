@@ -14,7 +14,7 @@ from transforms.cluster.packed_terms import Floats
 from transforms.cluster.terms import mostly_capitalised
 from transforms.cluster.voices import Voice, agreement, hashed_terms, voting
 
-_SITE_MARK = re.compile(r"\s+(?:[-–—|•·»]{1,2}|::)\s+")
+_SITE_MARK = re.compile(r"\s(?:[-–—|•·»]{1,2}|::)\s")
 _MOST_SITE_WORDS = 5
 _MOST_CHARS = 300  # of a title that is shown
 

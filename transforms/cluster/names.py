@@ -27,10 +27,10 @@ _TITLES = frozenset(
     """mr mrs ms dr sir prof professor president chancellor senator sen rep representative
     congressman congresswoman gov governor mayor judge gen col colonel capt captain lt lieutenant
     sgt sergeant pope archbishop minister secretary spokesman spokeswoman chairman chairwoman ceo
-    commissioner director leader detective sheriff superintendent herr frau präsident präsidentin
-    kanzler kanzlerin ministerin monsieur madame président présidente ministre señor señora
-    presidente presidenta ministro
-    ministra signor signora senhor senhora meneer mevrouw""".split()
+    commissioner director leader manager officer landrätin detective sheriff superintendent herr
+    frau präsident präsidentin kanzler kanzlerin ministerin monsieur madame président présidente
+    ministre señor señora presidente presidenta ministro ministra signor signora senhor senhora
+    meneer mevrouw""".split()
 )
 _HIGHEST = ("attorney", "secretary", "solicitor", "surgeon")
 _DATES = COUNTING | frozenset(
