@@ -193,10 +193,8 @@ class _SinkReader:
             raise ValueError("it is no http(s) URL; write https://…")
         if urlsplit(url).username is not None:
             raise ValueError('it holds a user name; use headers = {Authorization = "…"} instead')
-        try:
-            assert urlsplit(url).port != 0
-        except (ValueError, AssertionError) as error:
-            raise ValueError("its port is none; write one from 1 to 65535") from error
+        if not _has_good_port(url):
+            raise ValueError("its port is none; write one from 1 to 65535")
         return url
 
     def _keys(self, value: Any) -> tuple[bytes, ...]:
@@ -224,6 +222,13 @@ class _SinkReader:
                 raise ValueError(f"{name} is set by newsevents; leave it out")
             found.append(header(name, _text(written), self._filled(_text(written))))
         return tuple(found)
+
+
+def _has_good_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _text(value: Any) -> str:
