@@ -1,5 +1,8 @@
 """Kill a run at random moments, again and again, and compare what it wrote with an unkilled one.
 
+Alerts go to a desk on this machine: each that was planned has to come, at least once and with the
+same bytes, revisions in order, and nothing else; and of the events that an unkilled run tells of.
+
     python tests/pipeline/kills/harness.py --stories FILE.jsonl --folder DIR --kills 50 --seed 1
 
 Prints one JSON object; exits with 1 and says what differs when anything does. A run is a forked
@@ -49,6 +52,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--most", type=int, help="stories taken of the file")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--moments", nargs="+", choices=MOMENTS, default=MOMENTS)
     options = parser.parse_args()
     preload()
     chooser = random.Random(options.seed)
@@ -68,7 +72,7 @@ def main() -> int:
             killed = options.folder / f"killed{life}"
             feed.appeared = 0
             receiver.write_sinks(killed)
-            until_finished(feed, killed, died, options.kills, chooser)
+            until_finished(feed, killed, died, options, chooser)
             differences += compare(expected, tables(killed)) + receiver.faults(killed)
             differences += compare({"alerts": alerts}, {"alerts": receiver.told(killed)})
             if differences or died.total() >= options.kills:
@@ -82,12 +86,16 @@ def main() -> int:
 
 
 def until_finished(
-    feed: ScriptedFeed, output: Path, died: Counter[str], most: int, chooser: random.Random
+    feed: ScriptedFeed,
+    output: Path,
+    died: Counter[str],
+    options: argparse.Namespace,
+    chooser: random.Random,
 ) -> None:
     """Kill run after run until the script is over, then let one come to its end."""
     known: set[tuple[str, int, str]] = set()
-    while died.total() < most and not feed.finished:
-        moment = chooser.choice(MOMENTS)
+    while died.total() < options.kills and not feed.finished:
+        moment = chooser.choice(options.moments)
         died[moment] += run(feed, output, moment, chooser)
         now = committed(output)
         if not known <= now:
