@@ -98,7 +98,7 @@ def _dry_run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     stored = _stored(folder)
-    as_of = stored.as_of()
+    as_of = stored.as_of
     for alert in stored.pending:
         _print(alert, "not delivered yet")
     planned = []

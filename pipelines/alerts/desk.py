@@ -59,6 +59,7 @@ class AlertDesk:
         if strange:
             say(f"alerts: {strange:,} wait for sinks that --alerts no longer names")
         self._hand_over(stored.pending)
+        count("alerts", "taken_up", len(stored.pending) - strange)
         if self._waiting():
             say(f"alerts: {self._waiting():,} of an earlier run are still to be sent")
 

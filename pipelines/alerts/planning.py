@@ -97,8 +97,7 @@ class Planner:
             return [self._planned(sink, event, name, None, BREAKING, ("broke",), find_link)]
         kept = name if name in carried else min(carried, key=lambda one: self._age(sink, one))
         planned = []
-        others = [one for one in carried if one != kept]
-        for other in others:
+        for other in [one for one in carried if one != kept]:
             told = self._told[sink.name, other]
             if told.type != ALERT_TYPE + ENDED:
                 planned.append(
@@ -106,7 +105,7 @@ class Planner:
                 )
             self._forget(sink, event, other)
         told = self._told[sink.name, kept]
-        why = _why(sink, event, told, bool(others))
+        why = _why(sink, event, told, bool(planned))
         if why:
             over = event.status == "closed" or event.breaking_state not in _TOLD
             kind = ENDED if over else UPDATED

@@ -19,6 +19,9 @@ Row = dict[str, Any]
 _ALERT_COLUMNS = [
     *(field.name for field in fields(Alert) if field.name not in ("body", "settled_at")), "round",
 ]  # fmt: skip
+_FATE_COLUMNS = (
+    "event_id", "revision", "status", "merged_into", "breaking_since", "counts_as_of",
+)  # fmt: skip
 _EVENT_COLUMNS = [
     column.name for column in EVENTS.columns if not column.vector and column.name != "round"
 ]
@@ -32,11 +35,8 @@ class Stored:
     planned: tuple[Alert, ...]  # in the order of sending, without their bodies
     pending: tuple[Alert, ...]  # those of them that were not settled, with their bodies
     survivors: dict[str, str]  # events that were merged, with what they are part of now
-    events: tuple[Event, ...]  # the last revision of each that broke
-
-    def as_of(self) -> datetime | None:
-        """Give the latest time that a row of an event refers to."""
-        return max((event.counts_as_of for event in self.events), default=None)
+    events: tuple[Event, ...]  # the last revision of each that broke or that an alert is about
+    as_of: datetime | None  # the latest time that a row of an event refers to
 
 
 def read_stored(folder: Path) -> Stored:
@@ -56,28 +56,43 @@ def read_stored(folder: Path) -> Stored:
     alerts = tuple(alert for _, alert in ordered)
     pending = [a for a in alerts if (a.sink, a.alert_id, a.revision) not in settled]
     latest: dict[str, Row] = {}
-    for row in _rows(folder, "events", _EVENT_COLUMNS):
+    for row in _rows(folder, "events", _FATE_COLUMNS):
         known = latest.get(row["event_id"])
         if known is None or row["revision"] > known["revision"]:
             latest[row["event_id"]] = row
     into = {n: r["merged_into"] for n, r in latest.items() if r["status"] == "merged"}
+    survivors = {name: follow(name, into) for name in into}
+    about = {survivors.get(alert.event_id, alert.event_id) for alert in alerts}
+    wanted = {
+        name: row["revision"]
+        for name, row in latest.items()
+        if name in about or (row["status"] == "active" and row["breaking_since"] is not None)
+    }
     return Stored(
         planned=alerts,
         pending=_with_bodies(folder, pending),
-        survivors={name: follow(name, into) for name in into},
-        events=tuple(event_of(row) for row in latest.values() if row["breaking_since"] is not None),
+        survivors=survivors,
+        events=_events(folder, wanted),
+        as_of=max((row["counts_as_of"] for row in latest.values()), default=None),
     )
+
+
+def _events(folder: Path, wanted: dict[str, int]) -> tuple[Event, ...]:
+    """Give one revision of each of some events."""
+    found = {
+        row["event_id"]: row
+        for row in _rows(folder, "events", _EVENT_COLUMNS, only=("event_id", set(wanted)))
+        if row["revision"] == wanted[row["event_id"]]
+    }
+    return tuple(event_of(row) for row in found.values())
 
 
 def _with_bodies(folder: Path, pending: Sequence[Alert]) -> tuple[Alert, ...]:
     if not pending:
         return ()
     keys = {alert.key for alert in pending}
-    bodies = {
-        row["key"]: row["body"]
-        for row in _rows(folder, "alerts", ("key", "body"))
-        if row["body"] and row["key"] in keys
-    }
+    rows = _rows(folder, "alerts", ("key", "body"), only=("key", keys))
+    bodies = {row["key"]: row["body"] for row in rows if row["body"]}
     return tuple(replace(alert, body=bodies[alert.key]) for alert in pending)
 
 
@@ -95,7 +110,7 @@ def find_url(folder: Path, article_id: str, first: datetime, last: datetime) -> 
     wanted = sorted(days)[-_MOST_DAYS:]
     columns = ("article_id", "revision", "canonical_url")
     try:
-        found = list(_rows(folder, "articles", columns, wanted, ("article_id", article_id)))
+        found = list(_rows(folder, "articles", columns, wanted, ("article_id", {article_id})))
     except FileNotFoundError:
         return ""  # a link is not worth waiting for a compaction
     return max(found, key=lambda row: int(row["revision"]))["canonical_url"] if found else ""
@@ -106,12 +121,14 @@ def _rows(
     table: str,
     columns: Sequence[str] | None,
     days: Iterable[str] | None = None,
-    only: tuple[str, str] | None = None,
+    only: tuple[str, set[str]] | None = None,
 ) -> Iterator[Row]:
     """Read the rows of a table; columns that a file of another version lacks are left out."""
 
     run = read_run(str(folder)) or {"files": []}
     wanted = None if days is None else set(days)
+    if only is not None and not only[1]:
+        return
     for path in committed_files(folder, run):
         name, day, file = path.split("/")
         if name != table or file == EMPTY_FILE or (wanted is not None and day not in wanted):
@@ -120,10 +137,12 @@ def _rows(
             yield {key: _plain(value) for key, value in row.items()}
 
 
-def _read(path: Path, columns: Sequence[str] | None, only: tuple[str, str] | None) -> list[Row]:
+def _read(
+    path: Path, columns: Sequence[str] | None, only: tuple[str, set[str]] | None
+) -> list[Row]:
     import pyarrow.parquet as pq
 
-    matching = [(only[0], "==", only[1])] if only else None
+    matching = [(only[0], "in", only[1])] if only else None
     try:
         there = set(pq.read_schema(path).names)
         chosen = None if columns is None else [name for name in columns if name in there]

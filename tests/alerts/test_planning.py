@@ -236,45 +236,50 @@ EVENTS = ("e1", "e2", "e3", "e4")
 
 @st.composite
 def stories(draw):
-    """Rounds in which events grow, change their state, are merged and closed."""
+    """Rounds in which events grow, change their state, are merged and closed.
+
+    The survivor of a merge has a row in the same round, for it has more articles then.
+    """
     open_events, rounds = list(EVENTS), []
     for number in range(draw(st.integers(1, 8))):
-        rows = {}
+        fates = {}
         for name in draw(st.lists(st.sampled_from(EVENTS), max_size=4, unique=True)):
-            if name not in open_events:
-                continue
-            fate = draw(st.sampled_from(["on", "on", "on", "merge", "close"]))
             others = [other for other in open_events if other != name]
-            if fate == "merge" and others:
-                into = draw(st.sampled_from(others))
-                open_events.remove(name)
-                rows[name] = {"status": "merged", "merged_into": into}
-            elif fate == "close":
-                open_events.remove(name)
-                rows[name] = {"status": "closed"}
-            else:
-                rows[name] = {}
-            state = draw(st.sampled_from(["none", "candidate", "breaking", "developing", "fading"]))
-            rows[name] |= {
-                "event_id": name,
-                "revision": number + 1,
-                "breaking_state": state,
-                "breaking_since": None if state == "candidate" else NOON,
-                "publisher_family_count": draw(st.integers(1, 12)),
-                "breaking_score": draw(st.sampled_from([0.5, 0.9])),
-                "title": draw(st.sampled_from(["One", "Two"])),
-                "counts_as_of": NOON + timedelta(minutes=7 * number),
-            }
-        rounds.append(list(rows.values()))
+            fate = draw(st.sampled_from(["on", "on", "on", "merge", "close"]))
+            if name in open_events:
+                into = draw(st.sampled_from(others)) if fate == "merge" and others else ""
+                fates[name] = {"status": "merged", "merged_into": into} if into else {}
+                if into:
+                    fates.setdefault(into, {})
+                elif fate == "close":
+                    fates[name] = {"status": "closed"}
+                if into or fate == "close":
+                    open_events.remove(name)
+        rounds.append([draw(rows(name, number, fate)) for name, fate in fates.items()])
     return rounds
+
+
+@st.composite
+def rows(draw, name, number, fate):
+    state = draw(st.sampled_from(["none", "candidate", "breaking", "developing", "fading"]))
+    return fate | {
+        "event_id": name,
+        "revision": number + 1,
+        "breaking_state": state,
+        "breaking_since": None if state == "candidate" else NOON,
+        "publisher_family_count": draw(st.integers(1, 12)),
+        "breaking_score": draw(st.sampled_from([0.5, 0.9])),
+        "title": draw(st.sampled_from(["One", "Two"])),
+        "counts_as_of": NOON + timedelta(minutes=7 * number),
+    }
 
 
 def alerts_of(rounds, kills=()):
     """Plan a story; at each kill a new planner goes on from what was written."""
     written, into, latest = [], {}, {}
     planner = Planner(SINKS, (), {})
-    for number, rows in enumerate(rounds):
-        events = [replace(BASE, **row) for row in rows]
+    for number, changes in enumerate(rounds):
+        events = [replace(BASE, **row) for row in changes]
         planned = planner.plan(events, NOON, lambda event: "")
         if number in kills:  # before the round counts, and again after it did
             survivors = {name: follow(name, into) for name in into}
