@@ -185,7 +185,7 @@ class _SinkReader:
         return Sink(**values, secrets=worth_hiding(self._secrets))
 
     def _filled(self, text: str) -> str:
-        return filled_in(text, self._environment, self._secrets, "it")
+        return filled_in(text, self._environment, self._secrets, "this sink")
 
     def _url(self, value: Any) -> str:
         url = self._filled(_text(value)).strip()
