@@ -190,11 +190,12 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
         UsageError: this cannot be done with that runner.
         OutputError: the output cannot be used.
     """
+    from pipelines.alerts.desk import wanted_sinks
     from pipelines.live.screen import watching
     from transforms.write.locks import run_lock
     from transforms.write.output import local_folder
 
-    sinks = _sinks(settings)
+    sinks = wanted_sinks(settings)
     if settings.runner not in LOCAL_RUNNERS:
         raise UsageError(
             f"--streaming and --resume write rounds on this machine: leave out --runner "
@@ -219,6 +220,7 @@ def _run(
     sinks: "tuple[Sink, ...]",
 ) -> Callable[[], int]:
     """Run to the end; gives what shows the result and says the exit code."""
+    from pipelines.alerts.desk import open_desk
     from pipelines.detect_events import finish, warn
     from pipelines.engine import bounded_metrics, new_pipeline, run
     from pipelines.flow import Mode, build, collect
@@ -230,7 +232,7 @@ def _run(
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
     session = Session(clock, _counters(earlier), observers, seeds)
-    session.alerts = _alert_desk(sinks, settings, folder)
+    session.alerts = open_desk(sinks, settings, folder)
     session.passed_over = len(seeds.unusable()) if seeds else 0
     rounds = session.rounds = Rounds(
         settings.output,
@@ -272,29 +274,6 @@ def _run(
     # Items are those of this run; events, which live longer, those of the whole output.
     counts = counts_of(snapshot()) | {"events": counts_of(session.counters())["events"]}
     return partial(finish, settings, counts, time.monotonic() - session.started)
-
-
-def _sinks(settings: Settings) -> "tuple[Sink, ...]":
-    from pipelines.alerts.sinks import AlertsError, load_sinks
-
-    if settings.alerts is None:
-        return ()
-    try:
-        return load_sinks(settings.alerts)
-    except AlertsError as error:
-        raise UsageError(str(error)) from error
-
-
-def _alert_desk(sinks: "tuple[Sink, ...]", settings: Settings, folder: Path) -> "AlertDesk | None":
-    from pipelines.alerts.desk import POST_SECONDS, AlertDesk
-    from transforms._shared.web.fetch import HttpFetcher
-
-    if not sinks:
-        return None
-    seconds = min(POST_SECONDS, settings.fetch_timeout_seconds)
-    return AlertDesk(
-        sinks, folder, HttpFetcher(seconds, allow_private=settings.allow_private_hosts)
-    )
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING
 from pipelines.alerts.courier import Lane, Poster
 from pipelines.alerts.planning import Planner
 from pipelines.alerts.retrying import Retries
-from pipelines.alerts.sinks import Sink
+from pipelines.alerts.sinks import AlertsError, Sink, load_sinks
 from pipelines.alerts.stored import find_url, read_stored
 from pipelines.console import say
+from pipelines.options import Settings, UsageError
 from schemas import Alert, Event
 from schemas.alert import DELIVERED
 from transforms._shared.counts import count
 from transforms._shared.redact import redact_url
+from transforms._shared.web.fetch import HttpFetcher
 from transforms.write.locks import files_lock
 
 if TYPE_CHECKING:
@@ -129,6 +131,25 @@ class AlertDesk:
                 return redact_url(article.canonical_url)
         url = find_url(self.folder, wanted, event.first_seen_at, event.last_seen_at)
         return redact_url(url)
+
+
+def wanted_sinks(settings: Settings) -> tuple[Sink, ...]:
+    """Read the file of ``--alerts``; no sinks without it.
+
+    Raises:
+        UsageError: there is no such file, or something in it is wrong.
+    """
+    try:
+        return load_sinks(settings.alerts) if settings.alerts is not None else ()
+    except AlertsError as error:
+        raise UsageError(str(error)) from error
+
+
+def open_desk(sinks: Sequence[Sink], settings: Settings, folder: Path) -> AlertDesk | None:
+    """Make the desk of a run; None when nobody wants to be told."""
+    seconds = min(POST_SECONDS, settings.fetch_timeout_seconds)
+    poster = HttpFetcher(seconds, allow_private=settings.allow_private_hosts)
+    return AlertDesk(sinks, folder, poster) if sinks else None
 
 
 def _add(rounds: "Rounds", alert: Alert) -> None:

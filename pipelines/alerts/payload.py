@@ -145,7 +145,7 @@ def _chat(news: News) -> dict[str, Any]:
 
 def _heading(news: News) -> str:
     if news.kind == BREAKING:
-        return "BREAKING"
+        return "BROKE, FADING" if news.event.breaking_state == "fading" else "BREAKING"
     why = "; ".join(_WORDS.get(code, code) for code in news.why)
     return f"ENDED ({why})" if news.kind == ENDED else f"UPDATE ({why})"
 

@@ -15,8 +15,8 @@ from schemas import Alert, Event
 from schemas.alert import ALERT_TYPE, BREAKING, ENDED, PLANNED, UPDATED
 from schemas.ids import alert_key
 
-_NEWS = ("breaking", "developing")  # states of an event that is told of for the first time
-_TOLD = (*_NEWS, "fading")  # states of an alert that has not ended
+_NEWS = ("breaking", "developing")  # states that bring back an alert that had ended
+_TOLD = (*_NEWS, "fading")  # states of an event that broke and is not over
 _CLOSED, _JOINED = "closed", "joined"  # reasons after which nothing can follow
 _GROWTH = 2  # times as many publisher families as when they were last told
 
@@ -26,10 +26,11 @@ FindLink = Callable[[Event], str]
 class Planner:
     """Knows what each sink was told last, and says what it is to be told next.
 
-    A sink hears of an event first when that is breaking or developing and passes the sink's
-    filter, as long as it broke no longer ago than ``Sink.max_age``. From then on it hears what
-    became of it, whatever the filter says: under the same alert id, in revisions 1, 2, 3, … When
-    two events are merged that the sink knows as two alerts, one goes on and the other ends.
+    A sink hears of an event first when that broke, passes the sink's filter and is not over, as
+    long as it broke no longer ago than ``Sink.max_age``: also when it fades by the time it is
+    seen, for then the run was away while it was breaking. From then on it hears what became of
+    it, whatever the filter says: under the same alert id, in revisions 1, 2, 3, … When two events
+    are merged that the sink knows as two alerts, one goes on and the other ends.
 
     Holds one record for each alert of an open event and sink.
 
@@ -208,7 +209,7 @@ def _retractions(event: Event) -> int:
 
 def _is_news(sink: Sink, event: Event, now: datetime) -> bool:
     since = event.breaking_since
-    if event.status != "active" or since is None or event.breaking_state not in _NEWS:
+    if event.status != "active" or since is None or event.breaking_state not in _TOLD:
         return False
     return max(now, event.counts_as_of) - since <= sink.max_age and wants(sink, event)
 

@@ -94,6 +94,7 @@ def test_a_text_names_event_alert_and_revision(make_news):
 def test_a_text_says_why_there_is_another_one(make_news):
     news = make_news(kind="updated", why=("state", "grew"), revision=3)
     assert chat(news).startswith("UPDATE (its state changed; more publishers report it): ")
+    assert chat(make_news({"breaking_state": "fading"})).startswith("BROKE, FADING: ")
     assert chat(make_news(kind="ended", why=("closed",))).startswith("ENDED (nothing new came")
 
 
