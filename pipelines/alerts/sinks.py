@@ -15,7 +15,14 @@ import tomllib
 from pipelines.alerts.signing import SecretError, parse_secret
 from schemas.alert import ALERT_FORMATS
 from schemas.ids import is_web_url
-from transforms._shared.secrets import HEADER_NAME, VARIABLE, filled_in, header, worth_hiding
+from transforms._shared.secrets import (
+    HEADER_NAME,
+    VARIABLE,
+    filled_in,
+    header,
+    scrubbed,
+    worth_hiding,
+)
 from transforms.read.feed import parse_span
 
 MAX_FILE_BYTES = 256 * 1024
@@ -63,7 +70,7 @@ class Sink:
     def shown(self) -> str:
         """Where it is, for people: without the path, which may be a secret."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}"
+        return scrubbed(f"{parts.scheme}://{parts.hostname}", self.secrets)
 
 
 def load_sinks(path: str, environment: Mapping[str, str] | None = None) -> tuple[Sink, ...]:

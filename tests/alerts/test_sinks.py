@@ -73,6 +73,8 @@ def test_every_key_is_read():
 def test_a_sink_does_not_show_its_secrets():
     desk, _ = parse_sinks(WHOLE, ENVIRONMENT)
     assert desk.shown == "https://hooks.example"
+    (hidden,) = parse_sinks(PLAIN.replace("desk.ex", "${TOKEN}.ex"), ENVIRONMENT)
+    assert hidden.shown == "https://REDACTED.example"
     for value in ENVIRONMENT.values():
         assert value not in f"{desk!r} {desk.shown}"
 
