@@ -6,6 +6,7 @@ import apache_beam as beam
 
 from pipelines.options import Settings
 from schemas import (
+    Alert,
     Assignment,
     Attempt,
     ComparedArticle,
@@ -151,6 +152,8 @@ def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
         **_tables(detected),
         "dead_letters": detected.rejected | "Rejected" >> beam.Flatten(),
         "fetch_log": fetches,
+        "alerts": detected.events.pipeline
+        | "NoAlerts" >> beam.Create([]).with_output_types(Alert),  # a run that ends sends none
     }
     paths = [records | WriteTable(name, output, dim) for name, records in tables.items()]
     return paths | "Written" >> beam.Flatten()

@@ -46,6 +46,7 @@ class Settings:
     allow_private_hosts: bool
     fetch_pages: bool
     metrics_port: int | None
+    alerts: str | None  # path of the file that names the sinks
     model: str
     max_tokens: int
     window_days: float
@@ -208,6 +209,12 @@ def build_parser() -> argparse.ArgumentParser:
         "127.0.0.1; 0 picks a free one (default: off)",
     )
     add(
+        "--alerts",
+        metavar="FILE",
+        help="with --streaming or --resume: tell the sinks in this TOML file by webhook of events "
+        "that break; see python -m pipelines.alerts check and dry-run (default: nobody)",
+    )
+    add(
         "--model",
         default=DEFAULT_MODEL,
         metavar="NAME|PATH",
@@ -304,6 +311,11 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         raise UsageError("--poll_bounds is for --streaming without --poll_seconds")
     if parsed.metrics_port is not None and not in_rounds:
         raise UsageError("--metrics_port is for --streaming or --resume")
+    if parsed.alerts is not None and not in_rounds:
+        raise UsageError(
+            "--alerts is for --streaming or --resume: a run that ends looks back, and would "
+            "alert to what is over; see what it would send with python -m pipelines.alerts dry-run"
+        )
     if parsed.resume and parsed.overwrite:
         raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
     bounds = parsed.poll_bounds or _bounds(POLL_BOUNDS)
@@ -319,6 +331,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         allow_private_hosts=parsed.allow_private_hosts,
         fetch_pages=parsed.fetch_pages,
         metrics_port=parsed.metrics_port,
+        alerts=parsed.alerts,
         model=parsed.model,
         max_tokens=parsed.max_tokens,
         window_days=parsed.window_days,

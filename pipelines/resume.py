@@ -147,7 +147,7 @@ class OutputSeeds:
     def event(self, name: str) -> Event | None:
         """See ``Seeds``; without its centroid."""
         row = _open_events(self).get(name)
-        return _event(row) if row else None
+        return event_of(row) if row else None
 
     def latest_seen_at(self) -> datetime | None:
         """Say when the newest article was seen; None when there is none."""
@@ -465,7 +465,8 @@ def _compared(row: Row) -> ComparedArticle:
     )
 
 
-def _event(row: Row) -> Event:
+def event_of(row: Row) -> Event:
+    """Make an event of its row, without its centroid."""
     values: Row = {field.name: row.get(field.name) for field in fields(Event)}
     for name, record in _STRUCTS.items():
         values[name] = tuple(record(**item) for item in row[name])

@@ -15,6 +15,8 @@ from pipelines.options import Settings, UsageError
 from transforms._shared.counts import count, reset, snapshot
 
 if TYPE_CHECKING:
+    from pipelines.alerts.desk import AlertDesk
+    from pipelines.alerts.sinks import Sink
     from pipelines.flow import Sources
     from pipelines.live.status import Observer
     from pipelines.resume import OutputSeeds
@@ -108,6 +110,7 @@ class Session:
     base: dict[tuple[str, str], int]  # counters of earlier runs
     observers: list["Observer"]
     seeds: "OutputSeeds | None"
+    alerts: "AlertDesk | None" = None
     started: float = field(default_factory=time.monotonic)
     missing: set[str] = field(default_factory=set)  # sources that are not there
     fetches: "list[Fetch]" = field(default_factory=list)  # not written yet
@@ -134,7 +137,11 @@ class Session:
         """Commit what was collected, and tell of it."""
         self.clock.check()
         self._log(poller.settle(self.rounds.take_readings()))
+        if self.alerts is not None:
+            self.alerts.add_to(self.rounds, self.clock.now())
         ended = self.rounds.commit()
+        if self.alerts is not None:
+            self.alerts.committed()
         if ended.rows["articles"] and self.seeds is not None:
             self.seeds.forget()  # every stage has asked for what it needs once
             self.seeds = None
@@ -159,9 +166,13 @@ class Session:
         self.fetches = []
 
     def finished(self) -> None:
-        """Write what waited for a round with news."""
+        """Write what waited for a round with news, and what became of the last alerts."""
+        if self.alerts is not None:
+            self.alerts.close()
+            self.alerts.settle(self.rounds)
         if self.fetches:
             self._write_log()
+        if self.rounds.has_rows():
             self.rounds.commit()
 
     def _tell_missing(self, missing: set[str]) -> None:
@@ -179,10 +190,12 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
         UsageError: this cannot be done with that runner.
         OutputError: the output cannot be used.
     """
+    from pipelines.alerts.desk import wanted_sinks
     from pipelines.live.screen import watching
     from transforms.write.locks import run_lock
     from transforms.write.output import local_folder
 
+    sinks = wanted_sinks(settings)
     if settings.runner not in LOCAL_RUNNERS:
         raise UsageError(
             f"--streaming and --resume write rounds on this machine: leave out --runner "
@@ -192,7 +205,7 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
     try:
         with nullcontext() if settings.dry_run else run_lock(folder):
             with watching(settings) as observers:
-                show = _run(settings, sources, model, folder, observers)
+                show = _run(settings, sources, model, folder, observers, sinks)
             return show()
     except ClockError as error:
         return fail(str(error).split(" [while running")[0], FAILED)  # Beam adds where it was
@@ -204,8 +217,10 @@ def _run(
     model: "ModelFiles",
     folder: Path,
     observers: "list[Observer]",
+    sinks: "tuple[Sink, ...]",
 ) -> Callable[[], int]:
     """Run to the end; gives what shows the result and says the exit code."""
+    from pipelines.alerts.desk import open_desk
     from pipelines.detect_events import finish, warn
     from pipelines.engine import bounded_metrics, new_pipeline, run
     from pipelines.flow import Mode, build, collect
@@ -217,6 +232,7 @@ def _run(
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
     session = Session(clock, _counters(earlier), observers, seeds)
+    session.alerts = open_desk(sinks, settings, folder)
     session.passed_over = len(seeds.unusable()) if seeds else 0
     rounds = session.rounds = Rounds(
         settings.output,
@@ -246,11 +262,15 @@ def _run(
     _sessions[name] = session
     try:
         rounds.begin()
+        if session.alerts is not None:
+            session.alerts.begin()
         with bounded_metrics():
             run(pipeline, show_progress=False, reset_counts=False)
     finally:
         release(name)
         del _sessions[name]
+        if session.alerts is not None:
+            session.alerts.close(0.0)  # what a run that failed did not send is still pending
     # Items are those of this run; events, which live longer, those of the whole output.
     counts = counts_of(snapshot()) | {"events": counts_of(session.counters())["events"]}
     return partial(finish, settings, counts, time.monotonic() - session.started)

@@ -3,6 +3,7 @@
 Imports neither Beam nor any other folder of this project.
 """
 
+from schemas.alert import Alert
 from schemas.article import Article, EmbeddedArticle, Extraction
 from schemas.document import Document
 from schemas.entry import Entry, Identified, Sighting
@@ -31,6 +32,7 @@ SCHEMA_VERSION = "2"  # raised when a table's columns or their meaning change
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Alert",
     "Article",
     "Assignment",
     "Attempt",

@@ -46,3 +46,8 @@ def change_id(event: str, change_type: str, at: str) -> str:
 def feed_id(address: str) -> str:
     """Name a feed by its address as listed, without the values of secrets."""
     return _hash_id("feed", address)
+
+
+def alert_key(sink: str, alert_id: str, revision: int) -> str:
+    """Name one revision of an alert for one sink: a repeat of it has the same name."""
+    return _hash_id("alert", f"{sink}\x00{alert_id}\x00{revision}")

@@ -6,6 +6,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schemas.alert import ALERT_FORMATS
+from schemas.alert import OUTCOMES as ALERT_OUTCOMES
 from schemas.feed import OUTCOMES
 
 if TYPE_CHECKING:
@@ -397,4 +399,40 @@ FETCH_LOG = Table(
     ),
 )  # fmt: skip
 
-TABLES = (ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS, FETCH_LOG)
+ALERTS = Table(
+    name="alerts",
+    description="One row per revision of an alert for a sink as it was planned, and one more when "
+    "it was settled; what has no second row is still to be sent.",
+    key=("sink", "alert_id", "revision", "outcome"),
+    partition_by="planned_at",
+    columns=(
+        _text("sink", "Name in the file of alerts."),
+        _text("alert_id", "The same for ever, also when its event is merged into another."),
+        _count("revision", "1 for the first that this sink was to be sent of it."),
+        _text("outcome", f"{', '.join(ALERT_OUTCOMES[:-1])} or {ALERT_OUTCOMES[-1]}."),
+        _text("key", "Hash of sink, alert_id and revision: the Idempotency-Key, webhook-id and id "
+              "of the CloudEvent."),
+        _text("type", "org.newsevents.alert.breaking, .updated or .ended."),
+        _texts("why", "What made it worth telling, as codes."),
+        _text("event_id", "Event it is about, as of this revision."),
+        _texts("previous_event_ids", "Events that were merged into that one since the alert."),
+        _count("event_revision", "Revision of the event it tells of."),
+        _text("state", "The event's breaking_state then."),
+        _text("title", "The event's title then."),
+        _count("publisher_family_count", "Publisher families of the event then."),
+        _count("retraction_count", "Articles of the event taken back by then."),
+        _time("planned_at", "Event time of what it tells: the event's counts_as_of."),
+        _text("format", f"{' or '.join(ALERT_FORMATS)}."),
+        _text("body", "What is sent, to the byte; null once it is settled.", nullable=True),
+        _count("attempts", "Requests made by the run that settled it."),
+        _time("settled_at", "When it was delivered or given up; null until then.", nullable=True),
+        _text("reason", "Why it failed, as a stable code.", nullable=True),
+        _text("error", "The same in words, with the fix where there is one.", nullable=True),
+        _ROUND,
+        _SCHEMA_VERSION,
+    ),
+)  # fmt: skip
+
+TABLES = (
+    ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS, FETCH_LOG, ALERTS,
+)  # fmt: skip

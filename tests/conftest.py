@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 import socket
 import ssl
 import threading
@@ -151,7 +152,12 @@ class RawServer:
             request += piece
         if request.startswith(b"QUIT"):
             return True
-        if request.startswith(b"GET "):
+        if request.startswith((b"GET ", b"POST ")):
+            head = request.partition(b"\r\n\r\n")[0]
+            length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+            whole = len(head) + 4 + (int(length[1]) if length else 0)
+            while len(request) < whole and (piece := connection.recv(65536)):
+                request += piece
             self.requests.append(request.decode())
             for piece in self.answers.get(request.decode().split(" ")[1], [NOT_FOUND]):
                 connection.sendall(piece)

@@ -120,7 +120,7 @@ def test_counts_add_up_and_are_those_of_the_truth(demo):
 def test_run_summary_counts_the_rows_of_each_table(demo):
     written = demo.run["counts"]["stages"]["write"]
     assert {name: len(rows) for name, rows in demo.tables().items()} == {
-        table.name: written[f"rows_{table.name}"] for table in TABLES
+        table.name: written.get(f"rows_{table.name}", 0) for table in TABLES
     }
 
 
@@ -280,7 +280,9 @@ READERS = {
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("table", [table.name for table in TABLES])
 def test_tables_are_read_without_options(table, reader, demo):
-    assert READERS[reader](demo.path / table) == len(demo.rows(table)) > 0
+    rows = len(demo.rows(table))
+    assert READERS[reader](demo.path / table) == rows
+    assert (rows > 0) == (table != "alerts")  # a run that ends sends none
 
 
 def test_report_loads_nothing_from_elsewhere(demo):

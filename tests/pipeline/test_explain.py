@@ -101,6 +101,7 @@ def write(folder, assignments, events, changes=()):
         "dead_letters": (),
         "sightings": (),
         "fetch_log": (),
+        "alerts": (),
     }
     for name, source in ROW_SOURCES.items():
         rows = [row for record in records[name] for row in source.rows(record)]

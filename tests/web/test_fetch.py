@@ -421,3 +421,41 @@ def test_messages_never_hold_credentials(server):
     error = refused(local(), url.replace("http://", "http://user:hidden@"))
     assert "hidden" not in error.message
     assert "/feed?token=REDACTED&page=2" in error.message
+
+
+def test_a_post_gives_the_status_and_reads_no_answer(server):
+    server.answers["/in"] = itertools.chain(
+        [b"HTTP/1.1 202 Accepted\r\nContent-Length: 99999999999\r\n\r\n"], [b"x"] * 10
+    )
+    assert local(timeout_seconds=5.0).post(server.url + "/in", b"hello", [("X-A", "b")]) == 202
+    (request,) = server.requests
+    assert request.startswith("POST /in HTTP/1.1\r\n")
+    assert request.endswith("\r\n\r\nhello")
+    assert "X-A: b\r\n" in request
+
+
+@pytest.mark.parametrize(
+    ("status", "replayable"),
+    [("503 Busy", True), ("429 Slow", True), ("408 Late", True), ("400 No", False),
+     ("302 Found", False), ("204 No Content", None)],
+)  # fmt: skip
+def test_a_post_that_is_not_taken_says_whether_to_try_again(server, status, replayable):
+    url = server.answer("/in?secret=1", status=status, Retry_After="7")
+    if replayable is None:
+        assert local().post(url, b"", []) == 204
+        return
+    with pytest.raises(FetchError) as caught:
+        local().post(url, b"", [])
+    error = caught.value
+    assert (error.reason, error.status) == ("http_status", int(status[:3]))
+    assert error.replayable is replayable
+    assert error.headers["retry-after"] == "7"
+    assert "secret" not in str(error)
+
+
+def test_a_post_to_an_address_inside_is_refused(fetcher, server):
+    with pytest.raises(FetchError) as caught:
+        fetcher.post("http://inside.example/path", b"", [])
+    assert caught.value.reason == "private_address"
+    assert "/path" not in str(caught.value)
+    assert server.requests == []

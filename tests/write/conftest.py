@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from schemas import (
+    Alert,
     Article,
     Assignment,
     BreakingReason,
@@ -108,6 +109,11 @@ _FETCH = Fetch(
     "f1", "https://news.example/feed", NOON, "NEW", "", "https://news.example/feed", 200, 1234, 4,
     2, 1, (Dropped("empty_entry", 1),), 0, 0, NOON, 900.0, "rate", b"{}",
 )  # fmt: skip
+_ALERT = Alert(
+    "desk", "e1", 1, "delivered", "k1", "org.newsevents.alert.breaking", ("broke",), "e1", ("e2",),
+    3, "breaking", "Old bridge closed", 3, 0, NOON, "cloudevents", "{}", 2, NOON, "http_503",
+    "the server answered with status 503",
+)  # fmt: skip
 _ORIGINAL = DuplicateVerdict("none", "", 0.0, "")
 
 
@@ -123,6 +129,7 @@ RECORDS = {
     "event_changes": lambda **changes: replace(_CHANGE, **changes),
     "dead_letters": lambda **changes: replace(_REJECTED, **changes),
     "fetch_log": lambda **changes: replace(_FETCH, **changes),
+    "alerts": lambda **changes: replace(_ALERT, **changes),
     "sightings": lambda **changes: replace(_SIGHTING, **changes),
 }
 

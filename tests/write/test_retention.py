@@ -240,3 +240,25 @@ def test_lock_is_free_afterwards(story, keep, output):
 )
 def test_a_run_that_goes_on_needs_its_window_and_more(run, least):
     assert least_days(run) == least
+
+
+def test_alerts_about_an_open_event_stay_and_others_go(story, put, keep, output):
+    story("open", 0, status="active")
+    story("over", 0)
+    story("new", 30)
+    put("alerts", 0, alert_id="open", event_id="open")
+    put("alerts", 1, alert_id="over", event_id="over")
+    keep(20)
+    assert days(output, "alerts") == [0]
+
+
+def test_alerts_about_an_event_that_was_merged_into_an_open_one_stay(story, put, keep, output):
+    story("open", 0, status="active")
+    put("events", 0, event_id="first", status="merged", merged_into="second")
+    put("events", 0, event_id="second", status="merged", merged_into="open")
+    put("events", 1, event_id="circle", status="merged", merged_into="circle")
+    story("new", 30)
+    put("alerts", 2, alert_id="first", event_id="first")
+    put("alerts", 3, alert_id="circle", event_id="circle")
+    keep(20)
+    assert days(output, "alerts") == [2]

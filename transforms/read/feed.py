@@ -3,25 +3,27 @@
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from html import escape
-from json import dumps
-from urllib.parse import quote
 
 from schemas.ids import feed_id, is_web_url
 from transforms._shared.redact import redact_url
+from transforms._shared.secrets import (
+    HEADER_NAME,
+    REDACTED,
+    VARIABLE,
+    filled_in,
+    header,
+    scrubbed,
+    spellings,
+    worth_hiding,
+)
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}  # seconds
 _LONGEST_SPAN = timedelta(days=366)
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
-_LEAST_SECRET_CHARS = 4  # of a value that is taken out of messages,
-_LEAST_SECRET_CHARS_IN_CONTENT = 8  # and of what servers send, where short ones are words
-_REDACTED = "REDACTED"
+_LEAST_SECRET_CHARS_IN_CONTENT = 8  # of what servers send, where short ones are words
 
 
 @dataclass(frozen=True)
@@ -57,25 +59,15 @@ class Feed:
 
     def scrub(self, text: str) -> str:
         """Take the values of its secrets out of ``text``."""
-        for written in self._secrets_as_written():
-            # Hosts come back in small letters.
-            text = re.sub(re.escape(written), _REDACTED, text, flags=re.IGNORECASE)
-        return text
+        return scrubbed(text, self.secrets)
 
     def scrub_bytes(self, content: bytes) -> bytes:
         """Take them out of what a server sent, which may repeat the address it was asked for."""
-        for written in self._secrets_as_written(_LEAST_SECRET_CHARS_IN_CONTENT):
+        long = [secret for secret in self.secrets if len(secret) >= _LEAST_SECRET_CHARS_IN_CONTENT]
+        for written in spellings(long):
             for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
-                content = content.replace(written.encode(encoding), _REDACTED.encode(encoding))
+                content = content.replace(written.encode(encoding), REDACTED.encode(encoding))
         return content
-
-    def _secrets_as_written(self, least: int = 0) -> Iterator[str]:
-        for secret in self.secrets:
-            if len(secret) < least:
-                continue
-            yield from dict.fromkeys(
-                (secret, quote(secret, safe=""), quote(secret), escape(secret), dumps(secret)[1:-1])
-            )
 
 
 def parse_feed(line: str, environment: Mapping[str, str] | None = None) -> Feed:
@@ -92,13 +84,13 @@ def parse_feed(line: str, environment: Mapping[str, str] | None = None) -> Feed:
     """
     line = line.strip()
     address = line.split(maxsplit=1)[0] if line else ""
-    if not is_web_url(_VARIABLE.sub("x", address)):
+    if not is_web_url(VARIABLE.sub("x", address)):
         return Feed(address=line, url=line)
     variables = os.environ if environment is None else environment
     secrets: list[str] = []
 
     def resolve(text: str) -> str:
-        return _VARIABLE.sub(lambda match: _value(match[1], variables, secrets), text)
+        return filled_in(text, variables, secrets, "a feed")
 
     every: timedelta | None = None
     headers: list[tuple[str, str]] = []
@@ -112,8 +104,7 @@ def parse_feed(line: str, environment: Mapping[str, str] | None = None) -> Feed:
             raise ValueError(f"{name[:40]!r} is no option of a feed: every=10m and "
                              'header="Name: value" are')  # fmt: skip
     url = resolve(address)
-    kept = sorted({s for s in secrets if len(s) >= _LEAST_SECRET_CHARS}, key=len, reverse=True)
-    return Feed(address, url, every, tuple(headers), tuple(kept))
+    return Feed(address, url, every, tuple(headers), worth_hiding(secrets))
 
 
 def parse_span(written: str) -> timedelta:
@@ -138,20 +129,8 @@ def _options(text: str) -> list[str]:
         raise ValueError(f"its options cannot be read: {error}") from error
 
 
-def _value(name: str, variables: Mapping[str, str], secrets: list[str]) -> str:
-    if not variables.get(name):
-        raise ValueError(f"the environment variable {name} is not set, and a feed needs it")
-    secrets.append(variables[name])
-    return variables[name]
-
-
 def _header(written: str, resolved: str) -> tuple[str, str]:
     name, colon, value = resolved.partition(":")
-    if not colon or not _HEADER_NAME.fullmatch(name) or "${" in written.partition(":")[0]:
+    if not colon or not HEADER_NAME.fullmatch(name) or "${" in written.partition(":")[0]:
         raise ValueError('a header is written header="Name: value"')
-    if name.lower() in _SECRET_HEADERS and written == resolved:
-        raise ValueError(f"the value of {name} is a secret: put it into a variable of the "
-                         "environment and write ${NAME} here")  # fmt: skip
-    if any(ord(character) < 32 for character in value):
-        raise ValueError(f"the value of the header {name} holds characters no header may hold")
-    return name, value.strip()
+    return header(name, written.partition(":")[2], value)

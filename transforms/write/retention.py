@@ -18,9 +18,10 @@ from transforms.write.merging import UnusableError, inspect
 _MORE_DAYS = 2  # than the window: what a run that goes on looks at is cut in slices of days
 _COLUMNS = {
     "articles": ("article_id", "event_id", "revision", "time_known"),
-    "events": ("event_id", "event_id", "revision", "status"),
+    "events": ("event_id", "merged_into", "revision", "status"),
     "event_articles": ("article_id", "event_id", "revision", "left_at", "sequence"),
     "sightings": ("article_id",),
+    "alerts": ("alert_id", "event_id", "revision"),
 }  # first the column that names what a newer row is newer of, then the event
 
 
@@ -59,7 +60,7 @@ def retain(
 
     Counted back from the newest article whose time is known. What is never given up:
 
-    - rows of an event that is open, and of its articles;
+    - rows of an event that is open, of its articles, and of alerts about it;
     - the newest row of an event, an article or a membership of which older rows stay: these would
       be taken for the newest;
     - the row of an event that an article that stays is in.
@@ -80,7 +81,7 @@ def retain(
 class _Row(NamedTuple):
     date: str  # of its partition
     name: str  # article_id; of an event event_id
-    event: str
+    event: str  # of an event the one it was merged into; "" when it was not
     revision: int
     mark: Any  # time_known, status or left_at
     sequence: int
@@ -130,7 +131,7 @@ def _rows(path: Path, columns: tuple[str, ...], day: str) -> Iterator[_Row]:
     except Exception as error:  # pyarrow meets damage with whatever it runs into
         raise UnusableError(str(error)) from error
     for name, event, revision, mark, sequence in zip(*values):
-        yield _Row(day, sys.intern(name), sys.intern(event), revision, mark, sequence)
+        yield _Row(day, sys.intern(name), sys.intern(event or ""), revision, mark, sequence)
 
 
 def _revision(row: _Row) -> Any:
@@ -211,7 +212,16 @@ class _Decision:
                 joined = table == "event_articles" and row.event in is_open
                 if joined or row.name in of_open:
                     found.add((table, row.date))
+        found |= {("alerts", r.date) for r in rows["alerts"] if self._survivor(r.event) in is_open}
         return found
+
+    def _survivor(self, event: str) -> str:
+        """Name the event that one is part of now."""
+        met = {event}
+        while event in self._events and (into := self._events[event].event) and into not in met:
+            met.add(into)
+            event = into
+        return event
 
     def _events_of_articles_that_stay(self) -> set[tuple[str, str]]:
         needed = {

@@ -122,6 +122,10 @@ class Rounds:
         """Say whether there is anything to commit."""
         return bool(self._rows)
 
+    def collected(self, name: str) -> list[Any]:
+        """Give the records taken for a table since the last commit."""
+        return list(self._records.get(name, ()))
+
     def take_readings(self) -> list[Reading]:
         """Give the readings that came since the last call."""
         taken, self._readings = self._readings, []

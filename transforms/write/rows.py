@@ -9,6 +9,7 @@ import numpy as np
 
 from schemas import (
     SCHEMA_VERSION,
+    Alert,
     Assignment,
     Event,
     EventChange,
@@ -18,6 +19,7 @@ from schemas import (
     Sighting,
 )
 from schemas.tables import (
+    ALERTS,
     ARTICLES,
     DEAD_LETTERS,
     EVENT_ARTICLES,
@@ -157,6 +159,11 @@ def fetch_row(fetch: Fetch) -> Row:
     return _row(FETCH_LOG, vars(fetch))
 
 
+def alert_row(alert: Alert) -> Row:
+    """Make the row of a revision of an alert, planned or settled."""
+    return _row(ALERTS, vars(alert))
+
+
 def _no_rows(_: Any) -> list[Row]:
     return []
 
@@ -200,6 +207,10 @@ def _fetched_at(fetch: Fetch) -> datetime:
     return fetch.fetched_at
 
 
+def _planned_at(alert: Alert) -> datetime:
+    return alert.planned_at
+
+
 ROW_SOURCES = {
     source.table.name: source
     for source in (
@@ -212,6 +223,7 @@ ROW_SOURCES = {
         RowSource(DEAD_LETTERS, Rejected, dead_letter_row, _failed_at),
         RowSource(SIGHTINGS, Sighting, sighting_row, _seen_at),
         RowSource(FETCH_LOG, Fetch, fetch_row, _fetched_at),
+        RowSource(ALERTS, Alert, alert_row, _planned_at),
     )
 }
 

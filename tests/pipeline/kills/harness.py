@@ -1,5 +1,8 @@
 """Kill a run at random moments, again and again, and compare what it wrote with an unkilled one.
 
+Alerts go to a desk on this machine: each that was planned has to come, at least once and with the
+same bytes, revisions in order, and nothing else; and of the events that an unkilled run tells of.
+
     python tests/pipeline/kills/harness.py --stories FILE.jsonl --folder DIR --kills 50 --seed 1
 
 Prints one JSON object; exits with 1 and says what differs when anything does. A run is a forked
@@ -21,6 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from alert_receiver import AlertReceiver, sinks_of
 from scripted_feeds import ScriptedFeed, script
 
 MOMENTS = (
@@ -34,6 +38,9 @@ MOMENTS = (
     "whenever",
     "resume",
     "start",
+    "post",
+    "posted",
+    "settle",
 )
 LONGEST_RUN = 120.0  # seconds; a run that takes longer hangs
 
@@ -45,37 +52,50 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--most", type=int, help="stories taken of the file")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--moments", nargs="+", choices=MOMENTS, default=MOMENTS)
     options = parser.parse_args()
     preload()
     chooser = random.Random(options.seed)
     start = datetime.now(timezone.utc) - timedelta(days=3)
     stories = script(options.stories)[: options.most]
     feed = ScriptedFeed(stories, start)
+    receiver = AlertReceiver()
     died: Counter[str] = Counter()
     differences: list[str] = []
     try:
-        run(feed, options.folder / "whole", None, chooser)
-        expected = tables(options.folder / "whole")
+        whole = options.folder / "whole"
+        receiver.write_sinks(whole)
+        run(feed, whole, None, chooser)
+        expected, alerts = tables(whole), receiver.told(whole)
+        differences += receiver.faults(whole)
         for life in range(options.kills):
             killed = options.folder / f"killed{life}"
             feed.appeared = 0
-            until_finished(feed, killed, died, options.kills, chooser)
-            differences += compare(expected, tables(killed))
+            receiver.write_sinks(killed)
+            until_finished(feed, killed, died, options, chooser)
+            differences += compare(expected, tables(killed)) + receiver.faults(killed)
+            differences += compare({"alerts": alerts}, {"alerts": receiver.told(killed)})
             if differences or died.total() >= options.kills:
                 break
     finally:
         feed.close()
-    print(json.dumps({"kills": dict(died), "stories": len(stories), "differences": differences}))
+        receiver.close()
+    found = {"kills": dict(died), "stories": len(stories), "differences": differences}
+    print(json.dumps(found | receiver.counts))
     return 1 if differences else 0
 
 
 def until_finished(
-    feed: ScriptedFeed, output: Path, died: Counter[str], most: int, chooser: random.Random
+    feed: ScriptedFeed,
+    output: Path,
+    died: Counter[str],
+    options: argparse.Namespace,
+    chooser: random.Random,
 ) -> None:
     """Kill run after run until the script is over, then let one come to its end."""
     known: set[tuple[str, int, str]] = set()
-    while died.total() < most and not feed.finished:
-        moment = chooser.choice(MOMENTS)
+    while died.total() < options.kills and not feed.finished:
+        moment = chooser.choice(options.moments)
         died[moment] += run(feed, output, moment, chooser)
         now = committed(output)
         if not known <= now:
@@ -140,11 +160,15 @@ def _child(url: str, output: Path, moment: str | None, chooser: random.Random) -
     os.dup2(log, 2)
     if moment is not None:
         die_at(moment, chooser)
+    from pipelines.alerts.retrying import Retries
+
+    Retries.pause = lambda *_, **__: 0.05  # type: ignore[method-assign]
     from pipelines.detect_events import main as detect
 
     return detect(
         ["--feeds", url, "--output", str(output), "--streaming", "--resume",
-         "--poll_seconds", "0.05", "--no-report", "--allow_private_hosts"]
+         "--poll_seconds", "0.05", "--no-report", "--allow_private_hosts",
+         "--alerts", str(sinks_of(output))]
     )  # fmt: skip
 
 
@@ -153,6 +177,7 @@ def die_at(moment: str, chooser: random.Random) -> None:
     import pipelines.resume
     import transforms.write.output
     import transforms.write.rounds
+    from pipelines.alerts.desk import AlertDesk
     from transforms._shared.web.fetch import HttpFetcher
     from transforms.cluster.event_index import EventIndex
     from transforms.embed.encoder import Encoder, load_encoder
@@ -175,13 +200,16 @@ def die_at(moment: str, chooser: random.Random) -> None:
         "signed": (rounds.Rounds, "_sign", 6),
         "start": (rounds, "remove_mark", 1),
         "resume": (pipelines.resume.OutputSeeds, "load", 1),
+        "post": (HttpFetcher, "post", 4),
+        "posted": (HttpFetcher, "post", 4),
+        "settle": (AlertDesk, "settle", 8),
     }[moment]
     original, left = getattr(owner, name), chooser.randint(1, most)
 
     def counted(*args: object, **kwargs: object) -> object:
         nonlocal left
         left -= 1
-        if left <= 0 and moment != "signed":
+        if left <= 0 and moment not in ("signed", "posted"):
             os.kill(os.getpid(), signal.SIGKILL)
         result = original(*args, **kwargs)
         if left <= 0:

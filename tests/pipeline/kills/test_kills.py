@@ -23,6 +23,15 @@ def test_a_run_that_was_killed_writes_what_one_that_was_not_does(tmp_path):
     found = kill(tmp_path, 3, 3, "--most", "24")
     assert sum(found["kills"].values()) == 3
     assert found["differences"] == []
+    assert found["requests"] >= found["alerts"] > 0
+
+
+def test_alerts_come_at_least_once_when_a_run_is_killed_while_it_sends_them(tmp_path):
+    found = kill(tmp_path, 6, 4, "--most", "24", "--moments", "post", "posted", "settle", "sign")
+    assert sum(found["kills"].values()) == 6
+    assert found["differences"] == []
+    assert found["alerts"] > 0
+    assert found["repeats"] > 0  # with the same key and the same bytes, see AlertReceiver.faults
 
 
 @pytest.mark.slow
@@ -32,3 +41,4 @@ def test_fifty_kills_at_random_moments_lose_and_double_nothing(tmp_path, seed):
     assert sum(found["kills"].values()) >= 50
     assert len(found["kills"]) >= 7
     assert found["differences"] == []
+    assert found["alerts"] > 0

@@ -53,7 +53,7 @@ def test_merge_of_a_merge_leads_to_the_last_survivor(folder):
     assert [article.article_id for article in event.articles] == ["a"]
 
 
-UNREAD = ("sightings", "fetch_log")  # tables that no view needs
+UNREAD = ("sightings", "fetch_log", "alerts")  # tables that no view needs
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import httpcore
@@ -37,6 +38,8 @@ _KEPT_HEADERS = (
     "last-modified", "link", "retry-after", "server", "x-robots-tag",
 )  # fmt: skip
 _ONE_CONTEXT = threading.Lock()  # making one takes as long as a fetch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ class HttpFetcher:
         for _ in range(self.max_redirects + 1):
             own = _origin(target) == _origin(asked)
             sent = _headers(asked.userinfo if own else b"", headers if own else (), accept)
-            answer = self._ask(target, sent, deadline)
+            take = partial(self._take, url=target)
+            answer = self._ask(target, sent, deadline, take, redact_url(str(target)))
             if isinstance(answer, Fetched):
                 moved = for_good and len(visited) > 1
                 return _with_move(answer, str(target.copy_with(fragment=None)) if moved else "")
@@ -154,11 +158,31 @@ class HttpFetcher:
             f"{redact_url(url)} redirects in a circle or more than {self.max_redirects} times",
         )
 
+    def post(self, url: str, content: bytes, headers: Sequence[tuple[str, str]]) -> int:
+        """Send ``content`` to a URL and give the status, 2xx, that took it.
+
+        Redirects are not followed. Messages name only the host, for a path may be a secret.
+
+        Raises:
+            FetchError: as ``fetch`` does; with ``http_status`` for any other answer.
+        """
+        target = _parse(url)
+        sent = [*_headers(target.userinfo, headers, "*/*"),
+                (b"Content-Length", str(len(content)).encode())]  # fmt: skip
+        deadline = Deadline(self.timeout_seconds, self.monotonic)
+        shown = f"{target.scheme}://{target.netloc.decode('ascii', 'replace')}"
+        return self._ask(target, sent, deadline, _acknowledged, shown, content)
+
     def _ask(
-        self, url: httpx.URL, headers: list[tuple[bytes, bytes]], deadline: Deadline
-    ) -> "Fetched | _Redirect":
-        """Send one request; gives the answer, or where it redirects to."""
-        shown = redact_url(str(url))
+        self,
+        url: httpx.URL,
+        headers: list[tuple[bytes, bytes]],
+        deadline: Deadline,
+        take: "Callable[[httpcore.Response], T]",
+        shown: str,
+        content: bytes | None = None,
+    ) -> T:
+        """Send one request, a POST when it has content; gives what ``take`` makes of the answer."""
         backend = GuardedBackend(self.backend, self.resolver, deadline, self.allow_private)
         target = httpcore.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
@@ -166,9 +190,11 @@ class HttpFetcher:
         try:
             with (
                 httpcore.ConnectionPool(ssl_context=self._ssl(), network_backend=backend) as pool,
-                pool.stream("GET", target, headers=headers) as response,
+                pool.stream(
+                    "GET" if content is None else "POST", target, headers=headers, content=content
+                ) as response,
             ):
-                return self._take(response, url)
+                return take(response)
         except FetchError as error:
             error.message = f"{shown}: {error.message}"
             raise
@@ -199,13 +225,7 @@ class HttpFetcher:
             return _Redirect(status, headers["location"])
         kept = _kept(headers)
         if status not in (200, NOT_MODIFIED):
-            raise FetchError(
-                "http_status",
-                f"the server answered with status {status}",
-                replayable=status >= 500 or status in _WORTH_RETRYING,
-                status=status,
-                headers=kept,
-            )
+            raise _unwanted(status, kept)
         try:
             body = self._body(response, headers) if status == 200 else b""
             content = decoded(body, headers.get("content-encoding", ""), self.max_bytes)
@@ -240,6 +260,25 @@ class HttpFetcher:
 
     def _too_large(self) -> RejectError:
         return RejectError("too_large", f"the answer has more than {self.max_bytes:,} bytes")
+
+
+def _acknowledged(response: httpcore.Response) -> int:
+    """Give the status of an answer that says yes; nobody reads what else it says."""
+    headers, status = httpx.Headers(response.headers), response.status
+    if not 200 <= status < 300:
+        raise _unwanted(status, _kept(headers))
+    return status
+
+
+def _unwanted(status: int, headers: Mapping[str, str]) -> FetchError:
+    elsewhere = "; redirects are not followed here" if status in _REDIRECTS else ""
+    return FetchError(
+        "http_status",
+        f"the server answered with status {status}{elsewhere}",
+        replayable=status >= 500 or status in _WORTH_RETRYING,
+        status=status,
+        headers=headers,
+    )
 
 
 @dataclass(frozen=True)
