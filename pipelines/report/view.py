@@ -201,7 +201,7 @@ def _load_view(output: str, max_events: int, max_articles: int) -> ReportView:
     run = _read_run(folder / "run.json")
     with open_tables(folder) as tables:
         tables.resolve_merges()
-        articles = _articles_by_event(tables.articles(max_events, max_articles))
+        articles = articles_by_event(tables.articles(max_events, max_articles))
         dots = _dots_by_event(tables.article_times(max_events))
         changes = _changes_by_event(tables.changes(max_events))
         absorbed = tables.absorbed()
@@ -348,7 +348,7 @@ def _structs(values: list[dict[str, Any] | None] | None, *needed: str) -> Iterat
             yield value
 
 
-def _articles_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[ArticleView, ...]]:
+def articles_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[ArticleView, ...]]:
     found: dict[str, list[ArticleView]] = {}
     for row in rows:
         times = {
@@ -420,6 +420,7 @@ __all__ = [
     "ReportError",
     "ReportView",
     "Turned",
+    "articles_by_event",
     "load_view",
     "make_event",
     "moment",

@@ -77,7 +77,6 @@ class Index:
 
     folder: Path
     memory_mb: int = MEMORY_MB
-    batch_error: str = ""  # why the last look at the output brought nothing; "" when it did
     _work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="newsevents-serve-")))
     _database: _Database | None = None
     _present: frozenset[str] = frozenset()
@@ -155,8 +154,7 @@ class Index:
         database = self._database
         plan = plan_update(self._present, self._known, listing.files, replaced)
         if database is None or plan.rebuild:
-            plan = plan_update(frozenset(), frozenset(), listing.files, replaced)
-            self._rebuild(plan, listing)
+            self._rebuild(_all_of(listing, replaced), listing)
         elif database.state and database.state.digest == listing.digest():
             return False
         else:
@@ -164,7 +162,9 @@ class Index:
                 self._grow(database, plan, listing)
             except UnmergedError:
                 self._known = frozenset()
-                self._rebuild(plan_update(frozenset(), frozenset(), listing.files, replaced), listing)
+                self._rebuild(
+                    plan_update(frozenset(), frozenset(), listing.files, replaced), listing
+                )
         self._present, self._replaced = listing.files, replaced
         self._known = (self._known | listing.files).union(*replaced.values())
         return True
@@ -190,7 +190,8 @@ class Index:
             self._retire(old)
 
     def _grow(self, database: _Database, plan: Plan, listing: Listing) -> None:
-        reader = Reader(self.folder, {p: w for p, w in self._passed_over.items() if p in listing.files})
+        known = {p: why for p, why in self._passed_over.items() if p in listing.files}
+        reader = Reader(self.folder, known)
         connection = database.connection
         connection.execute("BEGIN")
         try:
@@ -223,6 +224,10 @@ class Index:
             unused = not database.users
         if unused:
             database.close()
+
+
+def _all_of(listing: Listing, replaced: dict[str, set[str]]) -> Plan:
+    return plan_update(frozenset(), frozenset(), listing.files, replaced)
 
 
 def _state(listing: Listing, passed_over: dict[str, str]) -> State:

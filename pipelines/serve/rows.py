@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from schemas.tables import TABLES
 
+_FIRST = datetime(2, 1, 1, tzinfo=timezone.utc)
+_LAST = datetime(9998, 12, 31, tzinfo=timezone.utc)
 BATCH_ROWS = 100_000  # held at once: some 70 MB of articles
 
 # Kept of each table; the first column names the row. Those that a file or this version lacks
@@ -96,7 +99,7 @@ class Reader:
                     return None
                 found = file.read([n for n in schema.names if n in there], use_threads=False)
             columns = [
-                found.column(field.name).cast(field.type)
+                _in_range(found.column(field.name).cast(field.type))
                 if field.name in there
                 else pa.nulls(found.num_rows, field.type)
                 for field in schema
@@ -107,6 +110,21 @@ class Reader:
         except (OSError, ValueError, pa.ArrowException) as error:
             self.passed_over[path] = f"cannot be read: {' '.join(str(error).split())[:160]}"
             return None
+
+
+def _in_range(column: Any) -> Any:
+    """Take out times that no calendar of Python holds, and numbers that are none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_timestamp(column.type):
+        low, high = (pa.scalar(at, column.type) for at in (_FIRST, _LAST))
+        fits = pc.and_(pc.greater_equal(column, low), pc.less_equal(column, high))
+    elif pa.types.is_floating(column.type):
+        fits = pc.is_finite(column)
+    else:
+        return column
+    return pc.if_else(fits, column, pa.scalar(None, column.type))
 
 
 def _batch(held: dict[str, list[Any]]) -> Batch:

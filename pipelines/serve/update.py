@@ -89,14 +89,14 @@ UPDATE article SET event_id = moved.survivor_id FROM temp.moved
 WHERE article.event_id = moved.event_id;
 """
 
-_EVENTS = f"""
+_EVENTS = """
 CREATE OR REPLACE TEMP TABLE renewed AS
 SELECT latest.*, survivor.survivor_id,
     CASE WHEN coalesce(breaking_state, 'none') <> 'none' THEN breaking_state
         WHEN breaking_since IS NOT NULL THEN 'over' ELSE 'none' END AS state,
     coalesce(found.articles, 0) AS articles_found, coalesce(found.families, []) AS families,
-    CASE WHEN len(found.minutes) > {MOST_TIMES}
-        THEN found.minutes[1:-1:CAST(ceil(len(found.minutes) / {MOST_TIMES}.0) AS BIGINT)]
+    CASE WHEN len(found.minutes) > MOST_TIMES
+        THEN found.minutes[1:-1:CAST(ceil(len(found.minutes) / MOST_TIMES.0) AS BIGINT)]
         ELSE coalesce(found.minutes, []) END AS minutes,
     strip_accents(lower(concat_ws(' ', latest.title,
         array_to_string(list_transform(keywords, lambda one: one.term), ' '),
@@ -114,7 +114,7 @@ LEFT JOIN (
 ) AS found USING (event_id);
 DELETE FROM event WHERE event_id IN (SELECT event_id FROM temp.renewed);
 INSERT INTO event BY NAME SELECT * FROM temp.renewed ORDER BY last_seen_at;
-"""
+""".replace("MOST_TIMES", str(MOST_TIMES))
 
 _LOGS = """
 INSERT INTO change BY NAME SELECT * FROM new_event_changes;
