@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pipelines.report.timeline import Axis
 from pipelines.report.view import ArticleView
+from pipelines.report.wording import publisher
 
 BARS = 32
 BAR_WIDTH, HEIGHT = 3, 20
@@ -31,12 +32,19 @@ class Row:
     copies: str
 
 
-def draw_volume(minutes: Sequence[int] | None) -> Sparkline:
-    """Draw sorted minutes as columns between the first and the last of them."""
+def draw_volume(
+    minutes: Sequence[int] | None, first: datetime | None = None, last: datetime | None = None
+) -> Sparkline:
+    """Draw sorted minutes since 1970 as columns between ``first`` and ``last``.
+
+    Times outside stick to the ends, as those of files without a date do.
+    """
     if not minutes:
         return Sparkline("", 0)
-    first, span = minutes[0], max(minutes[-1] - minutes[0], BARS)
-    counts = Counter(min((at - first) * BARS // span, BARS - 1) for at in minutes)
+    start = int(first.timestamp() // 60) if first else minutes[0]
+    end = int(last.timestamp() // 60) if last else minutes[-1]
+    span = max(end - start, BARS)
+    counts = Counter(min(max(at - start, 0) * BARS // span, BARS - 1) for at in minutes)
     most = max(counts.values())
     path = "".join(
         f"M{place * BAR_WIDTH + 1.5:g} {HEIGHT}V{HEIGHT - max(n / most * (HEIGHT - 1), 2):.3g}"
@@ -49,7 +57,7 @@ def draw_publishers(articles: Iterable[ArticleView], axis: Axis, most: int = 40)
     """Draw one row for each publisher, the first to report first; at most ``most`` of them."""
     of: dict[str, list[ArticleView]] = {}
     for article in articles:
-        of.setdefault(article.publisher, []).append(article)
+        of.setdefault(publisher(article), []).append(article)
     rows = []
     for name, own in of.items():
         times = [(a.event_time, a.dup_kind != "none") for a in own if a.event_time is not None]

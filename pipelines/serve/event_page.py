@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.report import wording
 from pipelines.report.page import Target
-from pipelines.report.timeline import Axis, Tick
+from pipelines.report.timeline import make_axis
 from pipelines.report.view import ArticleView, Dot, EventView, articles_by_event, make_event, moment
 from pipelines.serve.drawing import Row, draw_publishers
 from pipelines.serve.queries import Questions
@@ -40,7 +40,7 @@ class EventPage:
     history: tuple[Happened, ...]  # the newest first
     publishers: tuple[Row, ...]
     publisher_count: int
-    ticks: tuple[Tick, ...]
+    span: tuple[datetime, datetime] | None  # of the picture; strays stick to its ends
     summary_from: tuple[ArticleView, ...]
     targets: dict[str, Target]
 
@@ -56,15 +56,15 @@ def load_event_page(ask: Questions, event_id: str) -> EventPage | None:
     absorbed = ask.absorbed(event_id)
     dots = tuple(Dot(a.event_time, False) for a in articles if a.event_time is not None)
     event = make_event(row, articles, dots, (), tuple(absorbed))
-    axis = _axis(articles)
+    axis = make_axis([event]) if dots else None
     of = {article.article_id: article for article in articles}
     return EventPage(
         event=event,
         told=fold_copies(articles),
         history=_history(ask, event_id, absorbed),
         publishers=tuple(draw_publishers(articles, axis)) if axis else (),
-        publisher_count=len({article.publisher for article in articles}),
-        ticks=axis.ranges()[0].ticks if axis else (),
+        publisher_count=len({wording.publisher(article) for article in articles}),
+        span=(axis.first, axis.last) if axis else None,
         summary_from=tuple(of[one] for one in summary_ids if one in of),
         targets=_targets(ask, event_id, articles),
     )
@@ -96,11 +96,6 @@ def _root(article: ArticleView, of: dict[str, ArticleView]) -> str:
             return article.article_id
         seen.add(at.article_id)
     return at.article_id
-
-
-def _axis(articles: tuple[ArticleView, ...]) -> Axis | None:
-    times = [article.event_time for article in articles if article.event_time is not None]
-    return Axis(min(times), max(times)) if times else None
 
 
 def _history(ask: Questions, event_id: str, absorbed: list[str]) -> tuple[Happened, ...]:

@@ -88,7 +88,8 @@ def to_rss(
             if keyword and keyword.get("term"):
                 _add(item, "category", clean_line(keyword["term"], 60))
     ElementTree.indent(rss)
-    return ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True)
+    text: bytes = ElementTree.tostring(rss, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def rss_time(at: datetime) -> str:

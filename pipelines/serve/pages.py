@@ -138,7 +138,7 @@ def _described(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             "path": path,
-            "what": get.get("description") or get.get("summary", ""),
+            "what": (get.get("description") or get.get("summary", "")).replace("``", ""),
             "parameters": [
                 {"name": one["name"], "what": one.get("description", ""),
                  "type": _type(one.get("schema", {})), "where": one["in"]}

@@ -107,7 +107,7 @@ JOIN temp.survivor AS survivor USING (event_id)
 LEFT JOIN (
     SELECT event_id, count(*) AS articles,
         list_sort(list(DISTINCT publisher_family)
-            FILTER (WHERE publisher_family IS NOT NULL)) AS families,
+            FILTER (WHERE publisher_family <> 'unknown')) AS families,
         list_sort(list(CAST(epoch_us(event_time) // 60000000 AS INTEGER)) FILTER (
             WHERE abs(epoch_us(event_time)) < 120000000000000000)) AS minutes
     FROM article SEMI JOIN temp.changed USING (event_id) GROUP BY event_id

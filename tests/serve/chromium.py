@@ -67,7 +67,9 @@ class Chromium:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
-        self.wait("!document.getElementById('pause') || 'looked' in document.documentElement.dataset")
+        self.wait(
+            "!document.getElementById('pause') || 'looked' in document.documentElement.dataset"
+        )
 
     def wait(self, condition, seconds=30):
         until = time.monotonic() + seconds
