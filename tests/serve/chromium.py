@@ -6,12 +6,20 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 _SECONDS = 60
+# The browser reads from descriptor 3 and writes to 4.
+_START = """
+import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(ends[0], 3), os.dup2(ends[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Chromium:
@@ -27,10 +35,10 @@ class Chromium:
             f"--user-data-dir={profile}", "--remote-debugging-pipe",
         ]  # fmt: skip
         self._process = subprocess.Popen(
-            # The browser reads from descriptor 3 and writes to 4.
-            ["/bin/sh", "-c", f'exec "$0" "$@" 3<&{read_theirs} 4>&{write_theirs}', *command],
-            pass_fds=(read_theirs, write_theirs), stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-c", _START, str(read_theirs), str(write_theirs), *command],
+            pass_fds=(read_theirs, write_theirs),
+            stderr=subprocess.DEVNULL,
+        )
         os.close(read_theirs)
         os.close(write_theirs)
         self._ids = itertools.count(1)

@@ -119,7 +119,7 @@ def output(tmp_path):
 
 @pytest.fixture
 def busy(output):
-    """Breaking news with a copy and a merged event, a quiet event, a hostile one; feeds, letters."""
+    """One event that breaks, with a copy and a merged event, a quiet and a hostile one."""
     output.event(
         "flood", 30, revision=2, title="River bursts its banks at Östenby", article_count=4,
         duplicate_count=1, publisher_family_count=4, last_seen_at=at(90),

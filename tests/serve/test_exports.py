@@ -4,8 +4,8 @@ import csv
 import io
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from xml.etree import ElementTree
 
+import defusedxml.ElementTree as ElementTree
 import feedparser
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -70,5 +70,5 @@ def test_files_of_a_round_that_is_not_named_do_not_count(tmp_path):
 def test_what_is_no_output_is_named(tmp_path):
     with pytest.raises(ReportError, match="no such folder"):
         list_output(tmp_path / "missing")
-    with pytest.raises(ReportError, match="neither run.json nor tables"):
+    with pytest.raises(ReportError, match=r"neither run\.json nor tables"):
         list_output(tmp_path)
