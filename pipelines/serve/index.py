@@ -77,7 +77,7 @@ class Index:
 
     folder: Path
     memory_mb: int = MEMORY_MB
-    _work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="newsevents-serve-")))
+    work: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="newsevents-serve-")))
     _database: _Database | None = None
     _present: frozenset[str] = frozenset()
     _known: frozenset[str] = frozenset()
@@ -144,7 +144,7 @@ class Index:
             if self._database is not None:
                 self._retire(self._database)
                 self._database = None
-            shutil.rmtree(self._work, ignore_errors=True)
+            shutil.rmtree(self.work, ignore_errors=True)
 
     def _refresh(self) -> bool:
         listing = list_output(self.folder)
@@ -170,14 +170,14 @@ class Index:
         return True
 
     def _rebuild(self, plan: Plan, listing: Listing) -> None:
-        database = _Database(self._work, self.memory_mb)
+        database = _Database(self.work, self.memory_mb)
         reader = Reader(self.folder, {})
         try:
             create_tables(database.connection, next(Reader(self.folder, {}).batches(())))
             for batch in reader.batches(plan.read):
                 database.connection.execute("BEGIN")
                 take_in(database.connection, batch)
-                database.connection.execute("COMMIT")
+                database.connection.execute("COMMIT")  # one by one, they need less memory
             database.connection.execute("CHECKPOINT")
         except BaseException:
             database.close()

@@ -13,7 +13,6 @@ MOST_TIMES = 4000  # of one event's articles are kept for drawing; beyond it an 
 
 # ``own_event_id`` is what the row says, ``event_id`` where the article is now.
 _SCHEMA = """
-CREATE SCHEMA part;
 CREATE TABLE article AS SELECT *, event_id AS own_event_id, NULL::VARCHAR AS role,
     NULL::FLOAT AS score, NULL::VARCHAR AS evidence FROM new_articles LIMIT 0;
 CREATE TABLE membership AS FROM new_event_articles LIMIT 0;
@@ -38,16 +37,16 @@ SELECT event_id FROM new_events UNION SELECT merged_into FROM new_events
 UNION SELECT event_id FROM new_articles UNION SELECT event_id FROM new_event_articles
 UNION SELECT event_id FROM article SEMI JOIN temp.touched USING (article_id)
 UNION SELECT event_id FROM membership SEMI JOIN temp.touched USING (article_id);
-CREATE OR REPLACE TABLE part.articles AS
+CREATE OR REPLACE TEMP TABLE articles AS
 SELECT *, event_id AS own_event_id FROM new_articles
 UNION ALL BY NAME
 SELECT * EXCLUDE (role, score, evidence) REPLACE (own_event_id AS event_id)
 FROM article SEMI JOIN temp.touched USING (article_id);
-CREATE OR REPLACE TABLE part.event_articles AS
+CREATE OR REPLACE TEMP TABLE event_articles AS
 SELECT * FROM new_event_articles
 UNION ALL BY NAME
 SELECT * FROM membership SEMI JOIN temp.touched USING (article_id);
-CREATE OR REPLACE TABLE part.events AS
+CREATE OR REPLACE TEMP TABLE events AS
 SELECT * FROM new_events
 UNION ALL BY NAME
 SELECT * EXCLUDE (survivor_id, state, articles_found, families, minutes, search) FROM event
@@ -56,18 +55,18 @@ WHERE event_id IN (SELECT event_id FROM temp.candidate) OR status = 'merged'
 """
 
 _DECIDE = """
-CREATE OR REPLACE TEMP TABLE survivor AS FROM part.event_survivors;
+CREATE OR REPLACE TEMP TABLE survivor AS FROM temp.event_survivors;
 CREATE OR REPLACE TEMP TABLE moved AS
 SELECT new.event_id, new.survivor_id, old.survivor_id AS old_survivor_id
 FROM temp.survivor AS new JOIN event AS old USING (event_id)
 WHERE new.survivor_id <> old.survivor_id;
 CREATE OR REPLACE TEMP TABLE placed AS
 SELECT article.*, member.role, member.score, member.evidence
-FROM part.articles_latest AS article
-LEFT JOIN (SELECT * FROM part.event_articles_latest WHERE left_at IS NULL) AS member
+FROM temp.articles_latest AS article
+LEFT JOIN (SELECT * FROM temp.event_articles_latest WHERE left_at IS NULL) AS member
     USING (article_id);
 CREATE OR REPLACE TEMP TABLE remembered AS
-SELECT * FROM part.event_articles SEMI JOIN new_event_articles USING (article_id)
+SELECT * FROM temp.event_articles SEMI JOIN new_event_articles USING (article_id)
 QUALIFY sequence IS NOT DISTINCT FROM max(sequence) OVER (PARTITION BY article_id);
 CREATE OR REPLACE TEMP TABLE changed AS
 SELECT event_id FROM temp.candidate
@@ -101,7 +100,7 @@ SELECT latest.*, survivor.survivor_id,
     strip_accents(lower(concat_ws(' ', latest.title,
         array_to_string(list_transform(keywords, lambda one: one.term), ' '),
         array_to_string(list_transform(entities, lambda one: one.text), ' ')))) AS search
-FROM part.events_latest AS latest
+FROM temp.events_latest AS latest
 SEMI JOIN temp.changed USING (event_id)
 JOIN temp.survivor AS survivor USING (event_id)
 LEFT JOIN (
@@ -135,9 +134,7 @@ QUALIFY row_number() OVER (PARTITION BY feed_id ORDER BY fetched_at DESC NULLS L
 
 _CLEAR = """
 DROP TABLE temp.placed; DROP TABLE temp.renewed; DROP TABLE temp.remembered;
-CREATE OR REPLACE TABLE part.articles AS FROM part.articles LIMIT 0;
-CREATE OR REPLACE TABLE part.event_articles AS FROM part.event_articles LIMIT 0;
-CREATE OR REPLACE TABLE part.events AS FROM part.events LIMIT 0;
+DELETE FROM temp.articles; DELETE FROM temp.event_articles; DELETE FROM temp.events;
 """
 
 
@@ -151,12 +148,8 @@ def create_tables(connection: Any, empty: Batch) -> None:
     connection.execute(_SCHEMA)
     for name in ("articles", "events", "event_articles"):
         own = ", event_id AS own_event_id" if name == "articles" else ""
-        connection.execute(f"CREATE TABLE part.{name} AS SELECT *{own} FROM new_{name} LIMIT 0")  # noqa: S608
-    connection.execute(
-        "CREATE TABLE part.told AS SELECT NULL::VARCHAR AS article_id LIMIT 0; SET schema = 'part'"
-    )
-    connection.execute(latest_views())
-    connection.execute("SET schema = 'main'")
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT *{own} FROM new_{name} LIMIT 0")  # noqa: S608
+    connection.execute(latest_views().replace("REPLACE VIEW", "REPLACE TEMP VIEW"))
 
 
 def take_in(connection: Any, batch: Batch) -> None:
