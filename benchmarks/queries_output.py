@@ -113,7 +113,8 @@ def _write_events(made: Made, which: Any, start: Any, owner: Any, at: Any, revis
     terms = made.words[rng.integers(0, len(made.words), (n, 6))]
     titles = _titles(made, n)
     _write(made, "events", {
-        "event_id": ids, "revision": revision, "status": "active", "title": titles,
+        "event_id": ids, "revision": revision, "status": "active", "merged_into": None,
+        "title": titles,
         "summary": titles, "representative_article_id": ids,
         "keywords": [[{"term": t, "weight": 0.5} for t in row] for row in terms[:, :4].tolist()],
         "entities": [[{"text": t.title(), "count": 2} for t in row]
@@ -180,6 +181,8 @@ def _write(made: Made, name: str, rows: dict[str, Any], at: Any) -> None:
 
 
 def _array(value: Any, kind: Any, n: int) -> Any:
+    if value is None:
+        return pa.nulls(n, kind)
     if isinstance(value, str | int | float | bool):
         return pa.array([value], kind).take(pa.array(np.zeros(n, np.int64)))
     if isinstance(value, np.ndarray) and value.dtype.kind == "U":

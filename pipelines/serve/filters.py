@@ -182,7 +182,7 @@ class Where:
 
 def event_where(query: EventQuery) -> Where:
     """Give the conditions on the index's table ``event``."""
-    where = Where("survivor_id = event_id")
+    where = Where("own")
     where.words("search", query.q)
     if query.state:
         where.add("state = $state", state=query.state)

@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.report.tables import ReportError
 from pipelines.serve.files import Listing, Plan, list_output, plan_update, replaced_by
 from pipelines.serve.rows import GoneError, Reader
-from pipelines.serve.update import UnmergedError, create_tables, take_in
+from pipelines.serve.update import INDEXES, UnmergedError, create_tables, take_in
 
 MEMORY_MB = 512
 THREADS = 2
@@ -178,6 +178,7 @@ class Index:
                 database.connection.execute("BEGIN")
                 take_in(database.connection, batch)
                 database.connection.execute("COMMIT")  # one by one, they need less memory
+            database.connection.execute(INDEXES)
             database.connection.execute("CHECKPOINT")
         except BaseException:
             database.close()

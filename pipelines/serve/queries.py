@@ -106,7 +106,7 @@ class Questions:
 
     def absorbed(self, event_id: str) -> list[str]:
         rows = self._rows(
-            "SELECT event_id FROM event WHERE survivor_id = $id AND event_id <> $id "
+            "SELECT event_id FROM event WHERE NOT own AND survivor_id = $id "
             "ORDER BY event_id LIMIT 1000",
             id=event_id,
         )
@@ -114,14 +114,18 @@ class Questions:
 
     def changes(self, event_ids: list[str], most: int) -> list[Row]:
         """Give what happened to these events, the newest first."""
+        one = len(event_ids) == 1  # then an index leads to the rows
+        which = "subject = $ids" if one else "subject IN (SELECT unnest($ids))"
         return self._rows(
-            "SELECT id, type, subject, time, data, round FROM change "
-            "WHERE subject IN (SELECT unnest($ids)) ORDER BY time DESC, id LIMIT $most",
-            ids=event_ids, most=most,
+            "SELECT id, type, subject, time, data, round FROM change "  # noqa: S608
+            f"WHERE {which} ORDER BY time DESC, id LIMIT $most",
+            ids=event_ids[0] if one else event_ids, most=most,
         )  # fmt: skip
 
     def titles(self, event_ids: list[str]) -> dict[str, tuple[str, str]]:
         """Give survivor and title of those of these events that exist."""
+        if not event_ids:
+            return {}
         rows = self._rows(
             "SELECT event_id, survivor_id, coalesce(title, '') AS title FROM event "
             "WHERE event_id IN (SELECT unnest($ids))",
@@ -132,42 +136,47 @@ class Questions:
     def counts(self) -> dict[str, int]:
         """Count what there is."""
         return self._rows(
-            "SELECT (SELECT count(*) FROM event WHERE survivor_id = event_id) AS events, "
+            "SELECT (SELECT count(*) FROM event WHERE own) AS events, "
             "(SELECT count(*) FROM article) AS articles, "
             "(SELECT count(*) FROM feed) AS feeds, "
             "(SELECT count(*) FROM dead_letter) AS dead_letters"
         )[0]
 
     def state_counts(self) -> dict[str, int]:
-        rows = self._rows(
-            "SELECT state, count(*) AS n FROM event WHERE survivor_id = event_id GROUP BY state"
-        )
+        rows = self._rows("SELECT state, count(*) AS n FROM event WHERE own GROUP BY state")
         return {row["state"]: row["n"] for row in rows}
 
     def breaking(self, most: int) -> list[Row]:
         """Give the events that are breaking or developing now, the newest break first."""
-        columns = ", ".join(EVENT_COLUMNS)
-        return self._rows(
-            f"SELECT {columns}, minutes FROM event WHERE survivor_id = event_id "  # noqa: S608
-            "AND state IN ('breaking', 'developing') "
-            "ORDER BY state, breaking_since DESC NULLS LAST, event_id LIMIT $most",
-            most=most,
+        where, columns = (
+            Where("own", "state IN ('breaking', 'developing')"),
+            ", ".join(EVENT_COLUMNS),
         )
+        found: list[Row] = self._part(
+            "event", f"{columns}, minutes", where,
+            "state, breaking_since DESC NULLS LAST, event_id", most, 0,
+        ).to_pylist()  # fmt: skip
+        return found
 
     def _list(
         self, table: str, columns: str, where: Where, order: str,
         query: EventQuery | ArticleQuery | FeedQuery | LetterQuery,
     ) -> Found:  # fmt: skip
         """Find a part of a list and its length; names are our own, values are bound."""
-        page = (
-            f"SELECT rowid FROM {table} WHERE {where} ORDER BY {order} LIMIT $limit OFFSET $offset"  # noqa: S608
-        )
-        found = self._table(
-            f"SELECT {columns} FROM {table} WHERE rowid IN ({page}) ORDER BY {order}",  # noqa: S608
-            **where.params, limit=query.limit, offset=query.offset,
-        )  # fmt: skip
+        found = self._part(table, columns, where, order, query.limit, query.offset)
         (counted,) = self._rows(f"SELECT count(*) AS n FROM {table} WHERE {where}", **where.params)  # noqa: S608
         return Found(found, counted["n"])
+
+    def _part(
+        self, table: str, columns: str, where: Where, order: str, limit: int, offset: int
+    ) -> Any:
+        """Find a part of a list; all columns are looked up only of the rows that are in it."""
+        return self._table(
+            f"SELECT {columns} FROM {table} WHERE rowid IN ("  # noqa: S608
+            f"SELECT rowid FROM {table} WHERE {where} ORDER BY {order} LIMIT $limit OFFSET $offset"
+            f") ORDER BY {order}",
+            **where.params, limit=limit, offset=offset,
+        )  # fmt: skip
 
     def _rows(self, sql: str, **params: Any) -> list[Row]:
         rows: list[Row] = self._table(sql, **params).to_pylist()

@@ -16,7 +16,8 @@ _SCHEMA = """
 CREATE TABLE article AS SELECT *, event_id AS own_event_id, NULL::VARCHAR AS role,
     NULL::FLOAT AS score, NULL::VARCHAR AS evidence FROM new_articles LIMIT 0;
 CREATE TABLE membership AS FROM new_event_articles LIMIT 0;
-CREATE TABLE event AS SELECT *, NULL::VARCHAR AS survivor_id, NULL::VARCHAR AS state,
+CREATE TABLE event AS SELECT *, NULL::VARCHAR AS survivor_id, NULL::BOOLEAN AS own,
+    NULL::VARCHAR AS state,
     NULL::BIGINT AS articles_found, NULL::VARCHAR[] AS families, NULL::INTEGER[] AS minutes,
     NULL::VARCHAR AS search
 FROM new_events LIMIT 0;
@@ -26,6 +27,13 @@ CREATE TABLE feed AS SELECT *, 0::BIGINT AS requests, 0::BIGINT AS failed, 0::BI
     NULL::TIMESTAMPTZ AS changed_at
 FROM new_fetch_log LIMIT 0;
 CREATE TABLE state (digest VARCHAR, round BIGINT);
+"""
+
+# Made last, when all rows of a new index are in: for what pages ask of one event.
+INDEXES = """
+CREATE INDEX event_by_id ON event (event_id);
+CREATE INDEX article_by_event ON article (event_id);
+CREATE INDEX change_by_event ON change (subject);
 """
 
 # What the batch touches, new and known rows together: enough for the views to decide on it.
@@ -49,7 +57,7 @@ SELECT * FROM membership SEMI JOIN temp.touched USING (article_id);
 CREATE OR REPLACE TEMP TABLE events AS
 SELECT * FROM new_events
 UNION ALL BY NAME
-SELECT * EXCLUDE (survivor_id, state, articles_found, families, minutes, search) FROM event
+SELECT * EXCLUDE (survivor_id, own, state, articles_found, families, minutes, search) FROM event
 WHERE event_id IN (SELECT event_id FROM temp.candidate) OR status = 'merged'
     OR event_id IN (SELECT merged_into FROM event WHERE status = 'merged');
 """
@@ -90,7 +98,7 @@ WHERE article.event_id = moved.event_id;
 
 _EVENTS = """
 CREATE OR REPLACE TEMP TABLE renewed AS
-SELECT latest.*, survivor.survivor_id,
+SELECT latest.*, survivor.survivor_id, survivor.survivor_id = event_id AS own,
     CASE WHEN coalesce(breaking_state, 'none') <> 'none' THEN breaking_state
         WHEN breaking_since IS NOT NULL THEN 'over' ELSE 'none' END AS state,
     coalesce(found.articles, 0) AS articles_found, coalesce(found.families, []) AS families,

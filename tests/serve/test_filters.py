@@ -29,7 +29,7 @@ def test_values_are_bound_and_never_part_of_the_sql():
 
 def test_no_filter_asks_only_for_events_that_stand_for_themselves():
     where = event_where(EventQuery())
-    assert str(where) == "survivor_id = event_id"
+    assert str(where) == "own"
     assert where.params == {}
 
 
