@@ -30,7 +30,12 @@ MISSING: dict[int | str, dict[str, Any]] = {
 def make_api(site: Site) -> APIRouter:
     """Give the routes of the JSON API."""
     api = APIRouter(prefix="/api/v1", tags=["api"])
+    _add_lists(api, site)
+    _add_event(api, site)
+    return api
 
+
+def _add_lists(api: APIRouter, site: Site) -> None:
     @api.get("/status", response_model=models.StatusOut, responses=WRONG)
     def get_status(request: Request) -> Response:
         """Say what is being served; ``state`` changes with the output."""
@@ -43,6 +48,34 @@ def make_api(site: Site) -> APIRouter:
             request, lambda ask, state: _list(models.EventsOut, ask.events(query), query, state)
         )
 
+    @api.get("/articles", response_model=models.ArticlesOut, responses=WRONG)
+    def list_articles(
+        request: Request, query: Annotated[filters.ArticleQuery, Query()]
+    ) -> Response:
+        """List articles at their last revision, the newest first."""
+        return site.answer(
+            request, lambda ask, state: _list(models.ArticlesOut, ask.articles(query), query, state)
+        )
+
+    @api.get("/feeds", response_model=models.FeedsOut, responses=WRONG)
+    def list_feeds(request: Request, query: Annotated[filters.FeedQuery, Query()]) -> Response:
+        """List the feeds and how the last request for each went."""
+        return site.answer(
+            request, lambda ask, state: _list(models.FeedsOut, ask.feeds(query), query, state)
+        )
+
+    @api.get("/dead-letters", response_model=models.LettersOut, responses=WRONG)
+    def list_letters(request: Request, query: Annotated[filters.LetterQuery, Query()]) -> Response:
+        """List items that could not be processed, and count them by stage and reason."""
+        return site.answer(
+            request,
+            lambda ask, state: _list(
+                models.LettersOut, ask.letters(query), query, state, groups=ask.letter_groups()
+            ),
+        )
+
+
+def _add_event(api: APIRouter, site: Site) -> None:
     @api.get("/events/{event_id}", response_model=models.EventOut, responses=WRONG | MISSING)
     def get_event(request: Request, event_id: EventId) -> Response:
         """Give one event; a merged one as it was, with ``merged_into``."""
@@ -82,34 +115,6 @@ def make_api(site: Site) -> APIRouter:
             return _json(models.ChangesOut.model_validate({"items": rows, "state": state.digest}))
 
         return site.answer(request, make)
-
-    @api.get("/articles", response_model=models.ArticlesOut, responses=WRONG)
-    def list_articles(
-        request: Request, query: Annotated[filters.ArticleQuery, Query()]
-    ) -> Response:
-        """List articles at their last revision, the newest first."""
-        return site.answer(
-            request, lambda ask, state: _list(models.ArticlesOut, ask.articles(query), query, state)
-        )
-
-    @api.get("/feeds", response_model=models.FeedsOut, responses=WRONG)
-    def list_feeds(request: Request, query: Annotated[filters.FeedQuery, Query()]) -> Response:
-        """List the feeds and how the last request for each went."""
-        return site.answer(
-            request, lambda ask, state: _list(models.FeedsOut, ask.feeds(query), query, state)
-        )
-
-    @api.get("/dead-letters", response_model=models.LettersOut, responses=WRONG)
-    def list_letters(request: Request, query: Annotated[filters.LetterQuery, Query()]) -> Response:
-        """List items that could not be processed, and count them by stage and reason."""
-        return site.answer(
-            request,
-            lambda ask, state: _list(
-                models.LettersOut, ask.letters(query), query, state, groups=ask.letter_groups()
-            ),
-        )
-
-    return api
 
 
 def make_files(site: Site) -> APIRouter:

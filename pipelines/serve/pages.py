@@ -31,7 +31,22 @@ Query = TypeVar("Query", bound=BaseModel)
 def make_pages(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     """Give the routes of the pages."""
     pages = APIRouter(include_in_schema=False)
+    _add_events(pages, site)
+    _add_tables(pages, site)
 
+    @pages.get("/api")
+    def get_api(request: Request) -> Response:
+        return site.answer(
+            request,
+            lambda ask, state: site.page(
+                "api.html.j2", request, ask, state, paths=_described(openapi())
+            ),
+        )
+
+    return pages
+
+
+def _add_events(pages: APIRouter, site: Site) -> None:
     @pages.get("/")
     def get_now(request: Request) -> Response:
         def make(ask: Questions, state: State) -> Response:
@@ -76,6 +91,8 @@ def make_pages(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
 
         return site.answer(request, make)
 
+
+def _add_tables(pages: APIRouter, site: Site) -> None:
     @pages.get("/feeds")
     def get_feeds(request: Request) -> Response:
         query = _asked(request, filters.FeedQuery)
@@ -99,17 +116,6 @@ def make_pages(site: Site, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
                              most_skipped=filters.MOST_SKIPPED)  # fmt: skip
 
         return site.answer(request, make)
-
-    @pages.get("/api")
-    def get_api(request: Request) -> Response:
-        return site.answer(
-            request,
-            lambda ask, state: site.page(
-                "api.html.j2", request, ask, state, paths=_described(openapi())
-            ),
-        )
-
-    return pages
 
 
 def _listed(rows: Any) -> list[dict[str, Any]]:

@@ -38,13 +38,15 @@ class Site:
 
     def look(self) -> None:
         """Take in what is new; when that fails, remember why and go on with what is known."""
-        import duckdb
-
         try:
             self.index.refresh()
             self.error = ""
-        except (ReportError, OSError, duckdb.Error) as error:
+        except ReportError as error:
             self.error = wording.clean_line(error, 300)
+        except (
+            Exception
+        ) as error:  # whatever it is: a thread that ends would leave pages as they are
+            self.error = wording.clean_line(f"{type(error).__name__}: {error}", 300)
 
     def watch(self, seconds: float) -> None:
         """Look again and again until ``stop``."""

@@ -170,6 +170,17 @@ def test_an_output_that_vanishes_is_still_shown_with_a_note(client, busy):
     assert "cannot be read" not in client.get("/").text
 
 
+def test_whatever_stops_an_update_is_said_and_tried_again(client, index, busy, monkeypatch):
+    site = client.app.state.site
+    with monkeypatch.context() as patched:
+        patched.setattr(type(index), "refresh", lambda _: 1 / 0)
+        site.look()
+    assert "ZeroDivisionError" in client.get("/").text
+    assert "ZeroDivisionError" in client.get("/api/v1/status").json()["error"]
+    site.look()
+    assert client.get("/api/v1/status").json()["error"] is None
+
+
 def test_an_output_without_rows_has_pages(output):
     output.commit()
     index = Index(output.path)
