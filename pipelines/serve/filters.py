@@ -208,7 +208,7 @@ def event_order(query: EventQuery) -> str:
 def article_where(query: ArticleQuery) -> Where:
     """Give the conditions on the index's table ``article``."""
     where = Where()
-    where.words("strip_accents(lower(title))", query.q)
+    where.words("search", query.q)
     if query.event_id:
         where.add("event_id = $event_id", event_id=query.event_id)
     if query.language:

@@ -14,7 +14,8 @@ MOST_TIMES = 4000  # of one event's articles are kept for drawing; beyond it an 
 # ``own_event_id`` is what the row says, ``event_id`` where the article is now.
 _SCHEMA = """
 CREATE TABLE article AS SELECT *, event_id AS own_event_id, NULL::VARCHAR AS role,
-    NULL::FLOAT AS score, NULL::VARCHAR AS evidence FROM new_articles LIMIT 0;
+    NULL::FLOAT AS score, NULL::VARCHAR AS evidence, NULL::VARCHAR AS search
+FROM new_articles LIMIT 0;
 CREATE TABLE membership AS FROM new_event_articles LIMIT 0;
 CREATE TABLE event AS SELECT *, NULL::VARCHAR AS survivor_id, NULL::BOOLEAN AS own,
     NULL::VARCHAR AS state,
@@ -48,7 +49,7 @@ UNION SELECT event_id FROM membership SEMI JOIN temp.touched USING (article_id);
 CREATE OR REPLACE TEMP TABLE articles AS
 SELECT *, event_id AS own_event_id FROM new_articles
 UNION ALL BY NAME
-SELECT * EXCLUDE (role, score, evidence) REPLACE (own_event_id AS event_id)
+SELECT * EXCLUDE (role, score, evidence, search) REPLACE (own_event_id AS event_id)
 FROM article SEMI JOIN temp.touched USING (article_id);
 CREATE OR REPLACE TEMP TABLE event_articles AS
 SELECT * FROM new_event_articles
@@ -69,7 +70,8 @@ SELECT new.event_id, new.survivor_id, old.survivor_id AS old_survivor_id
 FROM temp.survivor AS new JOIN event AS old USING (event_id)
 WHERE new.survivor_id <> old.survivor_id;
 CREATE OR REPLACE TEMP TABLE placed AS
-SELECT article.*, member.role, member.score, member.evidence
+SELECT article.*, member.role, member.score, member.evidence,
+    strip_accents(lower(title)) AS search
 FROM temp.articles_latest AS article
 LEFT JOIN (SELECT * FROM temp.event_articles_latest WHERE left_at IS NULL) AS member
     USING (article_id);
