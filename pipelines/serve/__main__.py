@@ -81,7 +81,7 @@ def _serve(options: argparse.Namespace) -> None:
     from pipelines.serve.index import Index
 
     folder = output_folder(options.output)
-    with _listening(options.host, options.port) as listener:
+    with _listening(options.host, options.port) as listener, _stoppable():
         if not is_loopback(options.host):
             say(
                 f"newsevents: {options.host} is not this machine alone: whoever reaches it can "
@@ -107,6 +107,21 @@ def _load(index: "Index", folder: Path) -> None:
         ) from error
     for path, why in index.state().passed_over:
         say(f"newsevents: {folder / path}: {why}; passed over")
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM stop what goes on like Ctrl-C does, so that the index is removed."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

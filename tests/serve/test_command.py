@@ -33,8 +33,24 @@ def start():
 
     yield begin
     for process in started:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_can_be_stopped_while_it_starts_and_leaves_nothing(
+    busy, tmp_path, monkeypatch, capsys, number
+):
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(
+        "pipelines.serve.index.list_output", lambda folder: signal.raise_signal(number)
+    )
+    before = signal.getsignal(number)
+    assert main(["--output", str(busy.path), "--port", "0"]) == 0
+    assert capsys.readouterr().err == ""
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
