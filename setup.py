@@ -57,6 +57,7 @@ setup(
             "pandas",
             "polars",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "schemathesis",
             "scikit-learn",

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pipelines.report.tables import ReportError
 
     try:
-        options = _parse(argv)
+        options = build_parser().parse_args(argv)
         _serve(options)
     except UsageError as error:
         return fail(str(error), USAGE)
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options, with their defaults and units."""
     parser = Parser(
         prog="python -m pipelines.serve",
         description="Serve pages and a read-only API over an output folder, also while a run adds "
@@ -63,7 +64,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--memory_mb", type=_number(64, 1_000_000), default=512, metavar="MB",
         help="what the index may hold in memory, in MiB (default: %(default)s)",
     )  # fmt: skip
-    return parser.parse_args(argv)
+    return parser
 
 
 def _number(least: int, most: int) -> Any:

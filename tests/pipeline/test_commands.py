@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.detect_events import main
 from pipelines.options import build_parser
+from pipelines.serve.__main__ import build_parser as serve_parser
 from schemas.tables import TABLES
 from transforms.embed import model
 
@@ -312,19 +313,28 @@ def test_help_answers_without_loading_anything_heavy(module):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def flags():
-    return [action for action in build_parser()._actions if "--help" not in action.option_strings]
+PARSERS = {"### Options": build_parser(), "## Watch it in the browser": serve_parser()}
 
 
-def readme_rows():
+def flags(parser):
+    return [action for action in parser._actions if "--help" not in action.option_strings]
+
+
+def readme_rows(heading):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = (line.replace(r"\|", "/").split("|") for line in text.splitlines() if "| `--" in line)
+    section = re.split(r"^#+ ", text.split(f"\n{heading}\n")[1], flags=re.MULTILINE)[0]
+    lines = (line for line in section.splitlines() if "| `--" in line)
+    rows = (line.replace(r"\|", "/").split("|") for line in lines)
     return {row[1].strip(): row[2].strip() for row in rows}
 
 
-@pytest.mark.parametrize("action", flags(), ids=lambda action: action.option_strings[0])
-def test_flag_has_its_row_in_the_readme(action):
-    rows = readme_rows().items()
+@pytest.mark.parametrize(
+    ("heading", "action"),
+    [(heading, action) for heading, parser in PARSERS.items() for action in flags(parser)],
+    ids=lambda value: value if isinstance(value, str) else value.option_strings[0],
+)
+def test_flag_has_its_row_in_the_readme(heading, action):
+    rows = readme_rows(heading).items()
     ((names, default),) = [row for row in rows if row[0].startswith(f"`{action.option_strings[0]}")]
     assert all(f"`{flag}" in names for flag in action.option_strings)
     assert not action.metavar or action.metavar.replace("|", "/") in names
@@ -334,6 +344,7 @@ def test_flag_has_its_row_in_the_readme(action):
         assert float(default) == action.default
 
 
-def test_readme_names_no_flag_that_does_not_exist():
-    known = {name for action in flags() for name in action.option_strings}
-    assert {name for row in readme_rows() for name in re.findall(r"--[\w-]+", row)} == known
+@pytest.mark.parametrize("heading", PARSERS)
+def test_readme_names_no_flag_that_does_not_exist(heading):
+    known = {name for action in flags(PARSERS[heading]) for name in action.option_strings}
+    assert {name for row in readme_rows(heading) for name in re.findall(r"--[\w-]+", row)} == known
