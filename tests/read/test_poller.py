@@ -229,6 +229,19 @@ def test_a_file_that_may_still_be_written_waits(poller, clock, tmp_path):
     assert not polled.unsettled
 
 
+def test_a_run_of_one_round_waits_for_a_file_that_may_still_be_written(
+    poller, clock, tmp_path, monkeypatch
+):
+    path = tmp_path / "a.txt"
+    path.write_text("Half a story")
+    os.utime(path, (NOON.timestamp(), NOON.timestamp()))
+    monkeypatch.setattr("time.sleep", lambda _: path.write_text("Half a story, and the rest."))
+    polled = poller(patterns=[str(tmp_path / "*.txt")], patient=True)
+    (document,) = polled.round()
+    assert document.content == b"Half a story, and the rest."
+    assert not polled.unsettled
+
+
 def test_a_file_from_the_future_is_read_at_once(poller, clock, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("A story.")

@@ -39,7 +39,7 @@ class Poller:
     Many feeds are asked for at once, but few of one domain. A round does not wait for a server
     that lets it wait: what comes later belongs to the next round. What is wrong with a source
     comes as ``Rejected`` each time. A file that was written to a moment ago waits for the next
-    round, and so does one that is gone again.
+    round, or for a moment when there is none; one that is gone again waits as well.
 
     Args:
         reader: reads one source; asked by several threads at once.
@@ -49,7 +49,7 @@ class Poller:
         stopping: asked between two sources; when it says yes, no more are begun.
         outside: a folder whose files are never read: the output.
         every: each round takes every feed, but those that have to be left alone.
-        patient: a round waits for the last answer.
+        patient: a round waits for the last answer, and for files to be written.
         read_again: after that long, content that did not change is handed on again.
     """
 
@@ -166,7 +166,6 @@ class Poller:
 
     def _changed(self, paths: Sequence[str]) -> Iterator[str]:
         """Give the files that are not as they were when they were last given."""
-        fresh = self.now() - _SETTLED
         for path in paths:
             try:
                 status = os.stat(local_path(path))
@@ -178,14 +177,19 @@ class Poller:
             same = known == mark and self.now() - read_at < self.read_again
             if same or self._is_outside(path):
                 continue
-            written = datetime.fromtimestamp(0, timezone.utc) + timedelta(
-                microseconds=min(status.st_mtime_ns // 1000, _LATEST)
-            )
-            if fresh < written <= self.now():
+            if self._is_fresh(status) and not self.patient:
                 self.unsettled = True
                 continue
+            if self._is_fresh(status):
+                time.sleep(_SETTLED.total_seconds())
             self._files[path] = (mark, self.now())
             yield path
+
+    def _is_fresh(self, status: os.stat_result) -> bool:
+        written = datetime.fromtimestamp(0, timezone.utc) + timedelta(
+            microseconds=min(status.st_mtime_ns // 1000, _LATEST)
+        )
+        return self.now() - _SETTLED < written <= self.now()
 
     def _forget(self, found: Sequence[str]) -> None:
         """Keep no mark of files that are gone."""
