@@ -49,7 +49,7 @@ types: $(READY) ## mypy, strict on schemas and the pure cores
 
 pytest: $(READY) ## the tests, without those marked slow
 	@echo "== tests"
-	@$(BIN)/python -m pytest -m 'not slow'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' --numprocesses 3 --dist loadfile
 
 slow: $(READY) ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow

@@ -144,10 +144,11 @@ class OutputSeeds:
         """See ``Seeds``."""
         return _known(self)
 
-    def event(self, name: str) -> Event | None:
-        """See ``Seeds``; without its centroid."""
-        row = _open_events(self).get(name)
-        return event_of(row) if row else None
+    def events(self) -> Iterator[Event]:
+        """See ``Seeds``."""
+        for row in _open_events(self).values():
+            if row:
+                yield event_of(row)
 
     def latest_seen_at(self) -> datetime | None:
         """Say when the newest article was seen; None when there is none."""
@@ -445,6 +446,8 @@ def _decision(row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, R
         second_event_id=first["second_event_id"] or "",
         votes=first["votes"],
         sequence=row["sequence"],
+        usual_rate=row["usual_rate"],
+        usual_rate_hours=row["usual_rate_hours"],
     )
     novelty = events.get(first["event_id"], {}).get("novelty", 1.0)
     return Decision(assignment, moves, round(novelty, 4))
@@ -470,7 +473,7 @@ def event_of(row: Row) -> Event:
     values: Row = {field.name: row.get(field.name) for field in fields(Event)}
     for name, record in _STRUCTS.items():
         values[name] = tuple(record(**item) for item in row[name])
-    for name in ("merged_into", "summary"):
+    for name in ("merged_into", "summary", "alert_id"):
         values[name] = values[name] or ""
     values["summary_article_ids"] = tuple(row["summary_article_ids"])
     return Event(**values | {"centroid": b""})

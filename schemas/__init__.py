@@ -28,7 +28,7 @@ from schemas.page import Page
 from schemas.reject import Rejected, Repeat
 from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
 
-SCHEMA_VERSION = "2"  # raised when a table's columns or their meaning change
+SCHEMA_VERSION = "3"  # raised when a table's columns or their meaning change
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -66,6 +66,7 @@ class Article:
     extraction_method: str
     access_state: str
     content_hash: str  # SHA-256 hex of the normalised title and body
+    backfill: bool = False  # came with the first answer of its feed, or the first after a gap
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,5 @@ class Document:
     content: bytes  # decompressed, at most the reader's cap
     charset: str  # what a transport header claimed; a hint only; "" when nothing was claimed
     received_at: datetime  # UTC: time of the response, of the WARC record, or the file's mtime
-    feed_id: str = (
-        ""  # of the feed it was asked for as, see schemas.ids.feed_id; "" when it was not
-    )
+    feed_id: str = ""  # of the feed it was asked as, see schemas.ids.feed_id; "" when it was not
+    backfill: bool = False  # the first answer of its feed, or the first after an outage

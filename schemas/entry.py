@@ -31,6 +31,7 @@ class Entry:
     published: str  # date as written; for structured feed dates ISO 8601
     published_source: str  # where it was written: feed, sitemap, json, eml, warc, or ""
     received_at: datetime  # UTC, see Document.received_at
+    backfill: bool = False  # see Document.backfill
 
 
 @dataclass(frozen=True)

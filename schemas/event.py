@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.verdict import ComparedArticle
 
 EVENT_STATUSES = ("active", "merged", "closed")
 BREAKING_STATES = ("none", "candidate", "breaking", "developing", "fading")
+SILENCES = (timedelta(hours=1), timedelta(hours=3), timedelta(hours=24))  # that change the state
 GRANULARITIES = ("event", "story")  # how much one event takes in; the first is the default
 MERGED = "merged: "  # opens the reason of a move that took an event as a whole
 GUARDED = ", whatever the probability"  # in the evidence of a decision that a guard took
@@ -54,6 +55,8 @@ class Assignment:
     earlier: tuple[Left, ...] = ()  # events it was in before, oldest first
     sequence: int = 0  # place in the order of decisions, from 1
     votes: bool = False  # it belongs to the second event as well, which speaks for a merge
+    usual_rate: float = 0.0  # see Mention
+    usual_rate_hours: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,12 @@ class Mention:
     at: datetime  # event time
     dated: bool  # the event time is known
     published_at: datetime | None
-    precise: bool  # its time is known to the minute
+    timely: bool  # its time is known to the minute, and it came as it happened
     family: str
     role: str
     unique: bool  # neither a copy nor a changed text
+    usual_rate: float  # articles an hour that are usual for its family then
+    usual_rate_hours: float  # of looking at the family that this rests on
     language: str
     title: str  # "" for a copy
     sentences: tuple[str, ...]  # its first ones worth quoting, at most three; none for a copy
@@ -193,6 +198,7 @@ class EventState:
     embedding_model: str
     clock: datetime  # largest event time the partition had seen when this state was taken
     mentions: tuple[Mention, ...]  # its articles, in the order they joined; at least one
+    sequence: int = 0  # of the last decision when this state was taken
 
 
 @dataclass(frozen=True)
@@ -227,6 +233,7 @@ class Event:
     breaking_since: datetime | None
     breaking_score: float  # [0, 1]
     breaking_reasons: tuple[BreakingReason, ...]
+    alert_id: str  # event_id of the event that broke: this one, or one merged into it; ""
     cohesion_mean: float
     cohesion_min: float
     contested: bool

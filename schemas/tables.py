@@ -183,6 +183,9 @@ ARTICLES = Table(
         _share("event_score", "Probability that it belongs there, 0 to 1."),
         _text("event_evidence", "Channels, values and margin to the second-best event."),
         Column("time_known", "bool", "event_time is more than the time of a dropped file."),
+        Column("backfill", "bool", "Came with the first answer of its feed, or after an outage."),
+        Column("usual_rate", "float64", "Articles an hour usual for its publisher at that hour."),
+        Column("usual_rate_hours", "float64", "Hours of looking at the publisher it rests on."),
         Column("sequence", "int64", "Place in the order in which articles were decided on."),
         _vector("embedding", "Unit vector of title and lead."),
         _EMBEDDING_MODEL,
@@ -248,7 +251,12 @@ EVENTS = Table(
         _time("counts_as_of", "The instant the counts and the breaking state refer to."),
         _text("breaking_state", "none, candidate, breaking, developing or fading."),
         _time("breaking_since", "When the event became breaking.", nullable=True),
-        _share("breaking_score", "0 to 1, when it broke, or else the highest it reached."),
+        Column(
+            "breaking_score",
+            "float64",
+            "Estimated probability that five publishers report it within six hours, when it broke, "
+            "or else the highest so far.",
+        ),
         Column(
             "breaking_reasons",
             "struct",
@@ -260,6 +268,11 @@ EVENTS = Table(
                 Column("threshold", "float64", "Needed."),
                 Column("passed", "bool", "Whether it was reached."),
             ),
+        ),
+        _text(
+            "alert_id",
+            "Names its alert: the event that broke, this one or the first that was merged into it.",
+            nullable=True,
         ),
         _share("novelty", "1 less the cosine of its first article to the nearest earlier one."),
         _share("cohesion_mean", "Mean cosine of members to the centroid."),

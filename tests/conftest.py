@@ -68,6 +68,11 @@ class HashingEncoder:
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Name bytes by their length: packed ones hold the time, and ids must be the same each time."""
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def fake_encoder():
     """An encoder that needs no model."""

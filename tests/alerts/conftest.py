@@ -43,6 +43,7 @@ _EVENT = Event(
     breaking_since=NOON,
     breaking_score=0.8,
     breaking_reasons=(BreakingReason("independent_families_60m", 3.0, 3.0, True),),
+    alert_id="",
     cohesion_mean=0.8,
     cohesion_min=0.7,
     contested=False,

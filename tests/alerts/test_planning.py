@@ -171,7 +171,7 @@ def test_of_two_alerts_of_others_that_told_more_goes_on(plan, make_event):
 
 NamingEvent = make_dataclass(
     "NamingEvent",
-    [("alert_id", str, ""), ("retraction_count", int, 0)],
+    [("retraction_count", int, 0)],
     bases=(Event,),
     frozen=True,
 )
@@ -179,7 +179,7 @@ NamingEvent = make_dataclass(
 
 def naming(event, **more):
     """Make an event whose row has the columns of a later version."""
-    return NamingEvent(**{f.name: getattr(event, f.name) for f in fields(Event)}, **more)
+    return NamingEvent(**{f.name: getattr(event, f.name) for f in fields(Event)} | more)
 
 
 def test_an_event_whose_row_names_its_alert_alerts_under_that_name(plan, make_event):

@@ -86,7 +86,8 @@ def event(name, **changes):
         last_seen_at=START + timedelta(hours=1), updated_at=START, article_count=3,
         unique_article_count=2, duplicate_count=1, publisher_family_count=2, source_diversity=1.0,
         articles_15m=0, articles_60m=0, families_60m=0, counts_as_of=START, breaking_state="none",
-        breaking_since=None, breaking_score=0.0, breaking_reasons=(), cohesion_mean=1.0,
+        breaking_since=None, breaking_score=0.0, breaking_reasons=(), alert_id="",
+        cohesion_mean=1.0,
         cohesion_min=1.0, contested=False, novelty=0.5, centroid=VECTOR, embedding_model=MODEL,
     )  # fmt: skip
     return replace(made, **changes)

@@ -38,7 +38,8 @@ def event(name, revision=1, into=""):
         last_seen_at=START, updated_at=START, article_count=revision, unique_article_count=1,
         duplicate_count=0, publisher_family_count=1, source_diversity=0.0, articles_15m=0,
         articles_60m=0, families_60m=0, counts_as_of=START, breaking_state="none",
-        breaking_since=None, breaking_score=0.0, breaking_reasons=(), cohesion_mean=1.0,
+        breaking_since=None, breaking_score=0.0, breaking_reasons=(), alert_id="",
+        cohesion_mean=1.0,
         cohesion_min=1.0, contested=False, novelty=0.5, centroid=VECTOR, embedding_model="m",
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Events made of invented articles at given minutes."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from schemas import Assignment, ComparedArticle, DuplicateVerdict, EventState
 from schemas.ids import event_id
 from transforms.cluster.mention import mention_of
+from transforms.score.event import score_event
+from transforms.score.told import told_of
 
 EVENT = event_id("a0")
 
@@ -56,5 +59,24 @@ def state(make_article, assigned):
             "mentions": tuple(mention_of(a.compared, a.role) for a in assignments),
         }
         return EventState(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def told_that(state):
+    """``told_that(breaking, as_of)``: what is kept of a revision that said that."""
+
+    def make(breaking, as_of):
+        event, _ = score_event(state(), timedelta(days=14))
+        event = replace(
+            event,
+            counts_as_of=as_of,
+            breaking_state=breaking.state,
+            breaking_since=breaking.since,
+            breaking_score=breaking.score,
+            breaking_reasons=breaking.reasons,
+        )
+        return told_of(event)
 
     return make

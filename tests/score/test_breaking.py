@@ -3,7 +3,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from schemas import Mention
-from transforms.score.breaking import entropy, follow, reasons_at, score
+from transforms.score.breaking import entropy, follow, moments, surprise
+from transforms.score.terms import THRESHOLDS
 
 START = datetime(2026, 3, 2, 6, tzinfo=timezone.utc)
 
@@ -12,24 +13,24 @@ def at(minute):
     return START + timedelta(minutes=minute)
 
 
-def reports(*minutes_and_families, unique=True, precise=True):
+def reports(*minutes_and_families, unique=True, timely=True, rate=0.5, hours=48.0):
     return [
         Mention(
-            f"a{n}",
-            1,
-            at(minute),
-            True,
-            at(minute),
-            precise,
-            family,
-            "member",
-            unique,
-            "en",
-            "",
-            "",
+            article_id=f"a{family}{minute}", revision=1, at=at(minute), dated=True,
+            published_at=at(minute), timely=timely, family=family, role="member", unique=unique,
+            usual_rate=rate, usual_rate_hours=hours, language="en", title="", sentences=(),
         )
-        for n, (minute, family) in enumerate(minutes_and_families)
-    ]
+        for minute, family in minutes_and_families
+    ]  # fmt: skip
+
+
+def last(mentions, novelty=0.8):
+    """Give the last moment of an event."""
+    return list(moments(mentions, novelty))[-1]
+
+
+def values(moment):
+    return {reason.code: reason.value for reason in moment.reasons}
 
 
 BURST = reports((0, "a"), (12, "b"), (20, "c"), (31, "d"))
@@ -74,40 +75,114 @@ def test_what_does_not_break(mentions, novelty, failed):
     assert failed in [r.code for r in found.reasons if not r.passed]
 
 
-def test_day_precise_dates_never_break():
-    found = follow(reports((0, "a"), (0, "b"), (0, "c"), precise=False), 0.8, as_of=at(0))
+@pytest.mark.parametrize("rate", [0.5, 30.0])
+def test_what_is_not_timely_never_breaks(rate):
+    mentions = reports((0, "a"), (0, "b"), (0, "c"), timely=False, rate=rate)
+    found = follow(mentions, 0.8, as_of=at(0))
     assert (found.state, found.since) == ("none", None)
-    assert len(found.reasons) == 5
+    assert [reason.code for reason in found.reasons] == list(THRESHOLDS)
 
 
 @pytest.mark.parametrize(
-    ("minutes_later", "state"),
-    [(0, "breaking"), (59, "breaking"), (100, "developing"), (200, "fading"), (31 + 1440, "none")],
+    ("minutes", "state"),
+    [
+        pytest.param(31, "breaking", id="just broken"),
+        pytest.param(79, "breaking", id="at least an hour"),
+        pytest.param(80, "developing", id="no longer two families within the hour"),
+        pytest.param(210, "developing", id="three hours not over"),
+        pytest.param(211, "fading", id="quiet for three hours"),
+        pytest.param(1470, "fading", id="a day not over"),
+        pytest.param(1471, "none", id="quiet for a day"),
+    ],
 )
-def test_a_broken_event_develops_fades_and_ends(minutes_later, state):
-    found = follow(BURST, 0.8, as_of=at(20 + minutes_later) if minutes_later < 1000 else at(1471))
-    assert found.state == state
-    assert found.since == at(20)
+def test_a_broken_event_develops_fades_and_ends(minutes, state):
+    found = follow(BURST, 0.8, as_of=at(minutes))
+    assert (found.state, found.since) == (state, at(20))
+
+
+def test_an_event_is_breaking_as_long_as_two_families_add_to_it_but_not_for_ever():
+    steady = reports(*[(minute, "abcdef"[minute // 10 % 6]) for minute in range(0, 600, 10)])
+    assert follow(steady[:24], 0.8, at(230)).state == "breaking"
+    assert follow(steady, 0.8, at(590)).state == "developing"
+    alone = BURST + reports(*[(minute, "d") for minute in range(40, 200, 10)])
+    assert follow(alone, 0.8, at(190)).state == "developing"
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(5, "candidate"), (64, "candidate"), (65, "none")])
+def test_two_families_are_a_candidate_for_an_hour(minutes, state):
+    found = follow(reports((0, "a"), (5, "b")), 0.8, as_of=at(minutes))
+    assert (found.state, found.since) == (state, None)
+
+
+def test_the_state_does_not_depend_on_when_one_looked_before(told_that):
+    later = reports((70, "e"), (71, "f"), (140, "a"), (141, "b"))
+    for looked in (5, 15, 25, 45, 100):
+        known = [m for m in BURST + later if m.at <= at(looked)]
+        told = told_that(follow(known, 0.8, at(looked)), at(looked))
+        for now in (150, 200, 400):
+            found = follow(BURST + later, 0.8, at(now), told, told if told.breaking_since else None)
+            assert found == follow(BURST + later, 0.8, at(now))
+
+
+def test_a_late_article_still_makes_an_event_break(told_that):
+    told = told_that(follow(BURST[:2], 0.8, at(50)), at(50))
+    assert told.breaking_since is None
+    assert follow(BURST[:3], 0.8, at(55), told).since == at(20)
 
 
 def test_it_breaks_once_and_keeps_the_reasons_of_that_moment():
     later = reports((50, "e"), (51, "f"), (52, "g"))
     first, both = follow(BURST, 0.8, at(31)), follow(BURST + later, 0.8, at(52))
     assert both.since == first.since
-    assert both.reasons == first.reasons
+    assert (both.score, both.reasons) == (first.score, first.reasons)
 
 
 def test_the_order_of_mentions_does_not_matter():
     assert follow(BURST[::-1], 0.8, at(31)) == follow(BURST, 0.8, at(31))
 
 
-def test_more_voices_score_higher_and_every_threshold_met_exactly_scores_half():
-    few = score(reasons_at(BURST[:2], at(12), 0.8))
-    many = score(reasons_at(BURST, at(31), 0.8))
-    assert 0.0 < few < many < 1.0
-    exact = [r.__class__(r.code, r.threshold, r.threshold, True)
-             for r in reasons_at(BURST, at(31), 0.8)]  # fmt: skip
-    assert score(exact) == 0.5
+def test_more_voices_score_higher():
+    scores = [moment.score for moment in moments(BURST, 0.8)]
+    assert scores == sorted(scores)
+    assert 0.0 < scores[0] < scores[-1] < 1.0
+
+
+def test_publishers_that_seldom_write_surprise_more_than_busy_ones():
+    seldom, busy = (last(reports((0, "a"), (9, "b"), rate=rate)) for rate in (0.1, 50.0))
+    assert values(seldom)["surprise"] > 3 * values(busy)["surprise"]
+    assert seldom.score >= busy.score
+
+
+def test_copies_add_no_voice_but_lower_the_share_of_own_texts():
+    copies = reports(*[(minute, f"copy{minute}") for minute in range(1, 11)], unique=False)
+    with_copies, without = last(BURST + copies), last(BURST)
+    assert values(with_copies)["independent_families_60m"] == 4.0
+    assert values(with_copies)["surprise"] == values(without)["surprise"]
+    assert (values(with_copies)["own_text_share"], values(without)["own_text_share"]) == (
+        pytest.approx(4 / 14, abs=1e-4), 1.0,
+    )  # fmt: skip
+
+
+def test_the_share_of_known_publishers_is_told():
+    young = reports((5, "x"), (6, "y"), hours=3.0)
+    assert values(last(BURST[:2] + young))["known_publishers"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("articles", "rate", "hours", "expected"),
+    [
+        (1, 1.0, 1e9, 2.0),  # a hundredth of its articles: one in a hundred hours
+        (1, 100.0, 1e9, 0.2),  # expects one: 1 - 1/e
+        (1, 0.001, 1e9, 3.0),  # no more than three of one publisher
+        (2, 10.0, 1e9, 2.33),  # Poisson of 0.1: 0.00468
+    ],
+)
+def test_surprise_of_a_well_known_rate_is_that_of_poisson(articles, rate, hours, expected):
+    assert surprise(articles, rate, hours) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_rate_that_was_watched_for_long_is_believed_more():
+    assert surprise(2, 20.0, 0.1) < surprise(2, 20.0, 200.0)
 
 
 @pytest.mark.parametrize(

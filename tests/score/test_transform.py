@@ -58,8 +58,8 @@ class _Seeds:
     def __init__(self, event):
         self._event = event
 
-    def event(self, event_id):
-        return self._event if event_id == self._event.event_id else None
+    def events(self):
+        yield self._event
 
 
 def test_unbounded_a_resumed_run_goes_on_with_the_next_revision(assigned, state):

@@ -91,6 +91,7 @@ _EVENT = Event(
     breaking_since=NOON,
     breaking_score=0.5,
     breaking_reasons=(BreakingReason("families_60m", 2.0, 3.0, False),),
+    alert_id="",
     cohesion_mean=0.75,
     cohesion_min=0.5,
     contested=True,

@@ -29,6 +29,6 @@ class Seeds(Protocol):
         """Give the ``sequence`` of the last decision on any article, 0 when there was none."""
         ...
 
-    def event(self, name: str) -> Event | None:
-        """Give the last revision of an event that was open; None when there was none."""
+    def events(self) -> Iterator[Event]:
+        """Give the last revision of each event that was open; without centroids."""
         ...

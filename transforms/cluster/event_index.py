@@ -1,12 +1,14 @@
 """Turn compared articles into events, one at a time: join, open, merge, or move on."""
 
-from collections.abc import Callable, Iterator, Sequence, Set
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import numpy as np
 
 from schemas import (
+    Article,
     Assignment,
     ComparedArticle,
     Decision,
@@ -22,9 +24,10 @@ from transforms.cluster.description import describe
 from transforms.cluster.join_model import Features, JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, reading, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article, name_others
-from transforms.cluster.mention import mention_of
+from transforms.cluster.mention import due_times, mention_of
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
+from transforms.cluster.usual_rates import NEW, Rate, UsualRates
 
 _SURE = 0.5  # probability from which an article that joined one event belongs to another as well
 _LEAST_VOTES = 2  # articles that must belong to two events before they are one,
@@ -70,6 +73,9 @@ class EventIndex:
         self._frequencies = frequencies
         self._embedding_model = embedding_model
         self._clock = WindowClock(window)
+        self._rates = UsualRates(window)
+        self._due: list[tuple[float, str]] | None = []  # events to be described again; a heap
+        self._usual = NEW  # for the publisher of the article that is decided on
         self._events: dict[str, OpenEvent] = {}
         self._event_of: dict[str, str] = {}  # article → event, copies included
         self._members: dict[str, Member] = {}
@@ -86,7 +92,20 @@ class EventIndex:
     def assign(self, compared: ComparedArticle) -> Assignment:
         """Put one article into an event: its original's, the best candidate's or a new one."""
         self._decided += 1
-        return replace(self._assign(compared), sequence=self._decided)
+        self._usual = self._observe(compared.embedded.article)
+        return replace(
+            self._assign(compared),
+            sequence=self._decided,
+            usual_rate=self._usual.per_hour,
+            usual_rate_hours=self._usual.hours,
+        )
+
+    def _observe(self, article: Article) -> Rate:
+        """Say how often the publisher of a new article usually publishes, and count it."""
+        self._clock.advance(known_time(article))
+        if self._clock.now is None or self._open_event_of(article.article_id):
+            return NEW  # or it is a new text of what was published before
+        return self._rates.observe(article, self._clock.now)
 
     def _assign(self, compared: ComparedArticle) -> Assignment:
         settled = self._settle(compared)
@@ -139,6 +158,9 @@ class EventIndex:
         at = known_time(compared.embedded.article)
         self._clock.advance(at)
         self._decided = max(self._decided, assignment.sequence)
+        self._usual = Rate(assignment.usual_rate, assignment.usual_rate_hours)
+        if assignment.role != "update":
+            self._rates.learn(compared.embedded.article)
         if assignment.role in ("update", "duplicate") and event in self._events:
             self._follow(compared, event, at, assignment.role, assignment.score, "")
         else:
@@ -154,6 +176,7 @@ class EventIndex:
             self._repeat(move)
         self._close(set(decision.closed))
         self._moves, self._merged, self._touched = [], [], {}
+        self._due = None
 
     def go_on_from(self, sequence: int) -> None:
         """Count decisions from ``sequence`` on, when more were made than are repeated."""
@@ -395,13 +418,33 @@ class EventIndex:
         self._touched[event] = None
         if compared is not None:
             role = "member" if len(state.members) > 1 else "seed"
-            state.mentions.append(mention_of(compared, role))
+            state.mentions.append(mention_of(compared, role, self._usual))
 
     def changed(self) -> Iterator[EventState]:
-        """Describe the open events that changed since the last call."""
+        """Describe the open events that changed, or fell silent, since the last call."""
+        self._touch_due()
         touched, self._touched = self._touched, {}
         for name in touched:
             yield self._state(self._events[name])
+
+    def _touch_due(self) -> None:
+        """Note the events whose breaking state may have changed because time passed."""
+        now = self._clock.now
+        if now is None:
+            return
+        if self._due is None:
+            self._due = []
+            touched: Iterable[str] = self._events
+        else:
+            touched = self._touched
+        for name in touched:
+            for due in due_times(self._events[name].mentions):
+                if due > now:
+                    heapq.heappush(self._due, (due, name))
+        while self._due and self._due[0][0] <= now:
+            _, name = heapq.heappop(self._due)
+            if name in self._events:
+                self._touched[name] = None
 
     def states(self) -> Iterator[EventState]:
         """Describe every open event as it stands."""
@@ -425,6 +468,7 @@ class EventIndex:
         ):
             return
         self._last_sweep = now
+        self._rates.forget(now)
         quiet = [n for n, event in self._events.items() if self._clock.outside(event.newest)]
         for name in quiet:
             yield self._state(self._events[name])
@@ -473,7 +517,7 @@ class EventIndex:
             self._copies.setdefault(compared.verdict.of, []).append(article.article_id)
         self._touched[event] = None
         self._events[event].article_ids.add(article.article_id)
-        self._events[event].mentions.append(mention_of(compared, role))
+        self._events[event].mentions.append(mention_of(compared, role, self._usual))
         self._events[event].touch(at)
         return Assignment(compared, event, role, score, evidence, False)
 
@@ -500,6 +544,7 @@ class EventIndex:
             embedding_model=self._embedding_model,
             clock=_EPOCH + timedelta(seconds=self._now(event)),
             mentions=tuple(event.mentions),
+            sequence=self._decided,
         )
 
     def _now(self, event: OpenEvent) -> float:

@@ -1,13 +1,16 @@
 """What an event keeps of each of its articles to be described by."""
 
+from collections.abc import Iterator, Sequence
+
 from schemas import Article, ComparedArticle, Mention
 from schemas.article import UNKNOWN_FAMILY
+from schemas.event import SILENCES
+from transforms._shared.shards import seconds
 from transforms.cluster.sentences import lead_sentences
+from transforms.cluster.usual_rates import NEW, Rate, is_timely
 
-_PRECISE = ("second", "minute")
 
-
-def mention_of(compared: ComparedArticle, role: str) -> Mention:
+def mention_of(compared: ComparedArticle, role: str, usual: Rate = NEW) -> Mention:
     """Reduce an article to what the row of its event depends on."""
     article = compared.embedded.article
     copy = role == "duplicate"
@@ -17,17 +20,28 @@ def mention_of(compared: ComparedArticle, role: str) -> Mention:
         at=article.event_time,
         dated=article.time_known,
         published_at=article.published_at,
-        # A time of arrival stands in for a missing date; on a first poll all arrive at once.
-        precise=article.time_known
-        and article.published_at_precision in _PRECISE
-        and article.event_time == article.published_at,
+        timely=is_timely(article) and not article.backfill,
         family=article.publisher_family or UNKNOWN_FAMILY,
         role=role,
         unique=compared.verdict.kind == "none" and role != "update",
+        usual_rate=usual.per_hour,
+        usual_rate_hours=usual.hours,
         language=article.language,
         title="" if copy else article.title,
         sentences=() if copy else _sentences(article),
     )
+
+
+def due_times(mentions: Sequence[Mention]) -> Iterator[float]:
+    """Give the seconds since 1970 at which silence may change the breaking state of an event.
+
+    None for an event that only one publisher family told of so far: it has no such state.
+    """
+    voices = [m for m in mentions if m.timely and m.unique and m.family != UNKNOWN_FAMILY]
+    if len({m.family for m in voices}) > 1:
+        last = max(seconds(m.at) for m in mentions if m.timely)
+        for silence in SILENCES:
+            yield last + silence.total_seconds()
 
 
 def _sentences(article: Article) -> tuple[str, ...]:

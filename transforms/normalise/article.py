@@ -112,6 +112,7 @@ def normalise_article(
         extraction_method=extraction.method,
         access_state=extraction.access_state,
         content_hash=content_hash(title, body),
+        backfill=entry.backfill,
     )
 
 

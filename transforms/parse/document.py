@@ -1,5 +1,7 @@
 """Which parser reads which document."""
 
+from dataclasses import replace
+
 from schemas import Document
 from transforms._shared.rejects import RejectError
 from transforms.parse.email_message import parse_email
@@ -23,6 +25,13 @@ def parse_document(document: Document, max_entries: int) -> Found:
     Raises:
         RejectError: nothing in the document can be used; each parser lists its reasons.
     """
+    found = _parse(document, max_entries)
+    if not document.backfill:
+        return found
+    return replace(found, entries=tuple(replace(entry, backfill=True) for entry in found.entries))
+
+
+def _parse(document: Document, max_entries: int) -> Found:
     if document.input_kind == "feed" and document.kind not in _FEED_KINDS:
         return parse_feed(document, max_entries)
     match document.kind:

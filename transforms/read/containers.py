@@ -130,6 +130,7 @@ def document(opened: Opened, origin: Origin, max_item_bytes: int) -> Document:
         charset=origin.charset,
         received_at=origin.received_at,
         feed_id=origin.feed_id,
+        backfill=origin.backfill,
     )
 
 

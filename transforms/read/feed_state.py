@@ -24,6 +24,7 @@ _MOVES_BELIEVED = 5  # equal sightings of a move,
 _MOVE_AGE = timedelta(days=3)  # over at least that time
 _MOST_RETRY_AFTER = timedelta(days=1)
 _MOST_BACK_OFF = timedelta(days=1)
+_OUTAGE = timedelta(hours=8)  # longer than the longest pace that is usual
 _SPREAD = timedelta(hours=1)  # over which feeds come back that were told to slow down
 _MUTED_FROM = 12.0  # points: a dozen hard failures in a row, some nine days
 _SMOOTHING = 0.3  # weight of the newest gap in the usual one
@@ -78,6 +79,10 @@ class FeedState:
             return ()
         found = (("If-None-Match", self.etag), ("If-Modified-Since", self.last_modified))
         return tuple((name, value) for name, value in found if value)
+
+    def is_backfill(self, now: datetime) -> bool:
+        """Say whether an answer tells of the past: it is the first, or the first after long."""
+        return self.answered_at is None or now - self.answered_at > _OUTAGE
 
     def is_due(self, now: datetime) -> bool:
         """Say whether it is time to ask again."""

@@ -22,6 +22,7 @@ class Origin:
     content_type: str = ""
     charset: str = ""
     feed_id: str = ""
+    backfill: bool = False  # see schemas.Document
 
 
 @dataclass(frozen=True)

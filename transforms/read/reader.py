@@ -83,7 +83,9 @@ class Reader:
         """Ask for feeds, and for those that they name in their turn, each once."""
         waiting, named = deque(feeds), {feed.feed_id for feed in feeds}
         while waiting:
-            attempt, items = self.ask(waiting.popleft(), FeedState(), timedelta.max)
+            # Whoever reads once, from end to end, wants the past as it was.
+            asked_before = FeedState(answered_at=self._now())
+            attempt, items = self.ask(waiting.popleft(), asked_before, timedelta.max)
             yield attempt
             for item in items:
                 if not isinstance(item, Listed):
@@ -149,7 +151,7 @@ class Reader:
             return attempt, [Skipped("not_modified")]
         if state.is_unchanged(attempt.digest, at, read_again):
             return attempt, [Skipped("unchanged")]
-        return self._opened(feed, attempt, answer)
+        return self._opened(feed, attempt, answer, state.is_backfill(at))
 
     def _answer(
         self, feed: Feed, state: FeedState, validators: tuple[tuple[str, str], ...]
@@ -177,7 +179,9 @@ class Reader:
             raise RejectError("too_large", f"the feed has more than {most:,} bytes")
         return Fetched(file_uri(path), content, "", "", status=0, received_bytes=len(content))
 
-    def _opened(self, feed: Feed, attempt: Attempt, answer: Fetched) -> tuple[Attempt, list[Item]]:
+    def _opened(
+        self, feed: Feed, attempt: Attempt, answer: Fetched, backfill: bool
+    ) -> tuple[Attempt, list[Item]]:
         """Recognise what came, and open lists of other feeds."""
         origin = Origin(
             key=_key(feed),
@@ -186,6 +190,7 @@ class Reader:
             content_type=answer.content_type,
             charset=answer.charset,
             feed_id=feed.feed_id,
+            backfill=backfill,
         )
         try:
             if answer.content.count(_GZIP_MEMBER) > _MOST_MEMBERS:

@@ -1,36 +1,36 @@
 """Say when an event broke, how sure that is, and why.
 
-A first, plain rule: several publisher families with texts of their own, a young and new event. A
-wire story copied by forty sites is one voice until somebody adds to it. The rule does not yet
-know each publisher's usual rate. Only articles whose time is known to the minute count, so a feed
-of day-precise dates can fill an event but never make it break.
+Several publisher families with texts of their own, more than these publishers usually have to say,
+on a young and new event. A wire story copied by forty sites is one voice until somebody adds to
+it. Only articles that came as they were published, with a time known to the minute, count: a feed
+of day-precise dates, or its first answer, can fill an event but never make it break.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import BreakingReason, Mention
 from schemas.article import UNKNOWN_FAMILY
+from schemas.event import SILENCES
+from transforms.score.terms import AT_MOST, REQUIRED, THRESHOLDS, probability
 from transforms.score.told import Told
 
-_HOUR = timedelta(hours=1)
+BREAKS = 0.5  # score from which an event that passes all required terms breaks
+_HOUR, _FADE_AFTER, _OVER_AFTER = SILENCES  # the latter two without a new article
 _QUARTER = timedelta(minutes=15)
-_FADE_AFTER = timedelta(hours=3)  # without a new article
-_OVER_AFTER = timedelta(hours=24)
+_FAMILIES = "independent_families_60m"
+_BACK = timedelta(hours=6)  # a late article may still make an event break, or a candidate
+_CANDIDATE_FAMILIES = 2  # within an hour, and for an hour after that
+_STILL_FAMILIES = 2  # fewer within the hour, and what broke is not breaking any longer,
+_LEAST_BREAKING = timedelta(hours=1)  # but not before
+_MOST_BREAKING = timedelta(hours=6)
 
-# Each term: needed value, the distance that counts as a clear pass or miss, weight in the score,
-# and whether the event cannot break without it.
-_TERMS = {
-    "independent_families_60m": (3.0, 2.0, 2.0, True),
-    "age_hours": (6.0, 4.0, 0.6, True),
-    "novelty": (0.25, 0.25, 0.6, True),
-    "acceleration": (1.0, 1.0, 0.5, False),
-    "source_entropy": (0.6, 0.4, 0.5, False),
-}
-_AT_MOST = ("age_hours",)  # passed when the value is not above the threshold
+_ON_TOPIC = 0.01  # share of a publisher's articles that are on one event by chance
+_MOST_SURPRISE = 3.0  # of one publisher
+_KNOWN_HOURS = 24.0  # of looking, from which a publisher's usual rate is known
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,23 @@ class Window:
     articles_15m: int
     articles_60m: int
     families_60m: int
-    independent_families_60m: int  # with a text of their own: copies add no voice
+    voices: Mapping[str, Sequence[Mention]]  # texts of their own, by known family
     entropy: float  # of articles over families in the hour, [0, 1]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An event as it stood when one of its articles was published."""
+
+    at: datetime
+    score: float  # [0, 1]
+    reasons: tuple[BreakingReason, ...]  # every term of the score
+    gates: bool  # all required terms pass
+
+    @property
+    def breaks(self) -> bool:
+        """Say whether an event breaks at this moment."""
+        return self.gates and self.score >= BREAKS
 
 
 @dataclass(frozen=True)
@@ -50,8 +65,8 @@ class Breaking:
 
     state: str  # one of schemas.event.BREAKING_STATES
     since: datetime | None  # when it broke
-    score: float  # the highest it reached, [0, 1]
-    reasons: tuple[BreakingReason, ...]  # measured when it broke, or else at the highest score
+    score: float  # when it broke, or else the highest so far, [0, 1]
+    reasons: tuple[BreakingReason, ...]  # of that moment
 
 
 def entropy(families: Iterable[str]) -> float:
@@ -64,92 +79,179 @@ def entropy(families: Iterable[str]) -> float:
     return spread / math.log(total)
 
 
-def window_at(mentions: Sequence[Mention], at: datetime) -> Window:
-    """Count the precise mentions in the hour up to and including ``at``."""
-    hour = [m for m in mentions if m.precise and at - _HOUR < m.at <= at]
+def window_at(timely: Sequence[Mention], at: datetime) -> Window:
+    """Count the timely mentions in the hour up to and including ``at``."""
+    hour = [m for m in timely if at - _HOUR < m.at <= at]
     known = [m.family for m in hour if m.family != UNKNOWN_FAMILY]
+    voices: dict[str, list[Mention]] = {}
+    for m in hour:
+        if m.unique and m.family != UNKNOWN_FAMILY:
+            voices.setdefault(m.family, []).append(m)
     return Window(
         articles_15m=sum(m.at > at - _QUARTER for m in hour),
         articles_60m=len(hour),
         families_60m=len(set(known)),
-        independent_families_60m=len(
-            {m.family for m in hour if m.unique and m.family != UNKNOWN_FAMILY}
-        ),
+        voices=voices,
         entropy=entropy(known),
     )
 
 
-def reasons_at(mentions: Sequence[Mention], at: datetime, novelty: float) -> list[BreakingReason]:
-    """Measure every term of the score as of ``at``."""
-    window = window_at(mentions, at)
-    first = min(m.at for m in mentions)
-    earlier = (window.articles_60m - window.articles_15m) / 3.0  # per quarter of an hour
-    values = {
-        "independent_families_60m": float(window.independent_families_60m),
-        "age_hours": (at - first) / _HOUR,
-        "novelty": novelty,
-        "acceleration": window.articles_15m / max(1.0, earlier),
-        "source_entropy": window.entropy,
-    }
-    return [
-        BreakingReason(code, round(values[code], 4), needed, _passed(code, values[code], needed))
-        for code, (needed, _, _, _) in _TERMS.items()
-    ]
+def surprise(articles: int, rate: float, hours: float) -> float:
+    """Measure how unlikely it is that a publisher has that many articles on one event in an hour.
 
-
-def score(reasons: Iterable[BreakingReason]) -> float:
-    """Turn the terms into one figure in [0, 1]; 0.5 is every term exactly at its threshold."""
-    total = 0.0
-    for reason in reasons:
-        _, distance, weight, _ = _TERMS[reason.code]
-        step = (reason.value - reason.threshold) / distance
-        if reason.code in _AT_MOST:
-            step = -step
-        total += weight * max(-2.0, min(2.0, step))
-    return 1.0 / (1.0 + math.exp(-total))
-
-
-def follow(
-    mentions: Sequence[Mention], novelty: float, as_of: datetime, before: Told | None = None
-) -> Breaking:
-    """Look at an event's mentions in time order and say what state it is in ``as_of``.
-
-    An event breaks once, when all required terms pass; later bursts keep ``since``. It is
-    *developing* after its first hour, *fading* when quiet for three hours, over after a day; one
-    with two independent families in the hour is a *candidate* while that lasts.
+    Its rate is only known as well as it was watched: the articles of an hour are Poisson, the
+    rate itself is gamma distributed, so their number is negative binomial.
 
     Args:
-        before: what was said of the event last; only what came after that is looked at.
+        articles: at least 1.
+        rate: articles an hour that are usual for it then.
+        hours: of looking that this rests on.
+
+    Returns:
+        Minus the decimal logarithm of the probability, at most 3.
     """
-    ordered = sorted(mentions, key=lambda m: m.at)
-    since = before.breaking_since if before else None
-    best: Sequence[BreakingReason] = before.breaking_reasons if before else ()
-    highest = before.breaking_score if before else -1.0
-    instants = {m.at for m in ordered if m.precise and (before is None or m.at > before.as_of)}
-    for at in sorted(instants) if since is None else ():
-        reasons = reasons_at([m for m in ordered if m.at <= at], at, novelty)
-        broke = all(r.passed for r in reasons if _TERMS[r.code][3])
-        if broke or score(reasons) > highest:
-            best, highest = reasons, score(reasons)
-        if broke:
-            since = at
-            break
-    if not best:
-        best = reasons_at(ordered, ordered[-1].at, novelty)
-        highest = score(best)
-    return Breaking(_state(ordered, since, as_of), since, highest, tuple(best))
+    shape = max(rate * hours, 1e-6)
+    rest = hours / (hours + _ON_TOPIC)  # chance of none, for a shape of 1
+    term = rest**shape
+    below = term
+    for n in range(1, articles):
+        term *= (shape + n - 1) / n * (1.0 - rest)
+        below += term
+    return min(_MOST_SURPRISE, -math.log10(max(1.0 - below, 1e-12)))
+
+
+def measure(window: Window, age: timedelta, novelty: float, at: datetime) -> dict[str, float]:
+    """Measure every term of the score."""
+    voices = list(window.voices.values())
+    own = [m for texts in voices for m in texts]
+    latest = sum(m.at > at - _QUARTER for m in own)
+    earlier = (len(own) - latest) / 3.0  # per quarter of an hour
+    known = sum(texts[-1].usual_rate_hours >= _KNOWN_HOURS for texts in voices)
+    return {
+        _FAMILIES: float(len(voices)),
+        "surprise": sum(
+            surprise(len(texts), texts[0].usual_rate, texts[0].usual_rate_hours) for texts in voices
+        ),
+        "acceleration": latest / max(1.0, earlier),
+        "source_entropy": window.entropy,
+        "own_text_share": len(own) / window.articles_60m if window.articles_60m else 0.0,
+        "known_publishers": known / len(voices) if voices else 0.0,
+        "novelty": novelty,
+        "age_hours": age / _HOUR,
+    }
+
+
+def moments(
+    mentions: Sequence[Mention], novelty: float, since: datetime | None = None
+) -> Iterator[Moment]:
+    """Look at an event as of each of its timely articles, oldest first.
+
+    Args:
+        mentions: dated ones, in any order; at least one.
+        novelty: of the event, see ``EventState``.
+        since: leave out moments before it.
+    """
+    first = min(m.at for m in mentions)
+    timely = sorted((m for m in mentions if m.timely), key=lambda m: (m.at, m.article_id))
+    start = end = 0
+    for at in sorted({m.at for m in timely}):
+        while end < len(timely) and timely[end].at <= at:
+            end += 1
+        while timely[start].at <= at - _HOUR:
+            start += 1
+        if since is None or at >= since:
+            yield _moment(window_at(timely[start:end], at), at - first, novelty, at)
+
+
+def _moment(window: Window, age: timedelta, novelty: float, at: datetime) -> Moment:
+    values = measure(window, age, novelty, at)
+    reasons = tuple(
+        BreakingReason(code, round(values[code], 4), needed, _passed(code, values[code], needed))
+        for code, needed in THRESHOLDS.items()
+    )
+    gates = all(reason.passed for reason in reasons if reason.code in REQUIRED)
+    return Moment(at, round(probability(values), 6), reasons, gates)
 
 
 def _passed(code: str, value: float, needed: float) -> bool:
-    return value <= needed if code in _AT_MOST else value >= needed
+    return value <= needed if code in AT_MOST else value >= needed
 
 
-def _state(ordered: Sequence[Mention], since: datetime | None, as_of: datetime) -> str:
-    if since is None:
-        return "candidate" if window_at(ordered, as_of).independent_families_60m >= 2 else "none"
-    quiet = as_of - max((m.at for m in ordered if m.precise), default=since)
+def follow(
+    mentions: Sequence[Mention],
+    novelty: float,
+    as_of: datetime,
+    before: Told | None = None,
+    broken: Told | None = None,
+) -> Breaking:
+    """Say what state an event is in ``as_of``, and since when and why.
+
+    An event breaks once, at the first moment when all required terms pass and the score reaches
+    ``BREAKS``. It is *breaking* for at least an hour, and for at most six while two families keep
+    adding to it; then *developing*, *fading* when quiet for three hours, over after a day. Before
+    that it is a *candidate* for an hour whenever two families were heard within one.
+
+    The state depends on the articles and on ``as_of``, not on when one looked before. What was
+    said to be breaking stays said, though.
+
+    Args:
+        mentions: dated ones, in any order; at least one.
+        novelty: of the event, see ``EventState``.
+        as_of: time to judge by, not before the latest mention.
+        before: what was said of the event last.
+        broken: what was said when it broke, or when an event broke that it took over.
+    """
+    if broken is not None and broken.breaking_since is not None:
+        state = _state_after(mentions, broken.breaking_since, as_of)
+        return Breaking(
+            state, broken.breaking_since, broken.breaking_score, broken.breaking_reasons
+        )
+    seen = list(moments(mentions, novelty, before.as_of - _BACK if before else None))
+    broke = next((moment for moment in seen if moment.breaks), None)
+    if broke is not None:
+        state = _state_after(mentions, broke.at, as_of)
+        return Breaking(state, broke.at, broke.score, broke.reasons)
+    highest = max(seen, key=lambda moment: moment.score, default=None)
+    state = "candidate" if any(_is_candidate(moment, as_of) for moment in seen) else "none"
+    if before is not None and (highest is None or before.breaking_score >= highest.score):
+        return Breaking(state, None, before.breaking_score, before.breaking_reasons)
+    if highest is None:
+        first, last = min(m.at for m in mentions), max(m.at for m in mentions)
+        highest = _moment(window_at((), last), last - first, novelty, last)
+    return Breaking(state, None, highest.score, highest.reasons)
+
+
+def _is_candidate(moment: Moment, as_of: datetime) -> bool:
+    if as_of - moment.at >= _HOUR:
+        return False
+    passed = {reason.code: reason.passed for reason in moment.reasons if reason.code in REQUIRED}
+    heard = next(r.value for r in moment.reasons if r.code == _FAMILIES)
+    return heard >= _CANDIDATE_FAMILIES and all(
+        passed[code] for code in passed if code != _FAMILIES
+    )
+
+
+def _state_after(mentions: Sequence[Mention], since: datetime, as_of: datetime) -> str:
+    """Say what state an event is in that broke at ``since``."""
+    timely = sorted((m for m in mentions if m.timely), key=lambda m: m.at)
+    quiet = as_of - (timely[-1].at if timely else since)
     if quiet >= _OVER_AFTER:
         return "none"
     if quiet >= _FADE_AFTER:
         return "fading"
-    return "breaking" if as_of - since <= _HOUR else "developing"
+    return "breaking" if as_of < _breaking_until(timely, since) else "developing"
+
+
+def _breaking_until(timely: Sequence[Mention], since: datetime) -> datetime:
+    """Find when an event that broke was no longer being added to by several families."""
+    voices = [m for m in timely if m.unique and m.family != UNKNOWN_FAMILY]
+    until = since + _LEAST_BREAKING
+    latest: dict[str, datetime] = {}
+    for m in voices:
+        if m.at >= until:
+            break
+        latest[m.family] = m.at
+        if len(latest) >= _STILL_FAMILIES:
+            heard = sorted(latest.values())[-_STILL_FAMILIES]
+            until = max(until, heard + _HOUR)
+    return min(until, since + _MOST_BREAKING)

@@ -16,7 +16,10 @@ _TYPE = "org.newsevents.event."
 
 
 def score_event(
-    state: EventState, window: timedelta, before: Told | None = None
+    state: EventState,
+    window: timedelta,
+    before: Told | None = None,
+    taken_over: Told | None = None,
 ) -> tuple[Event, tuple[EventChange, ...]] | None:
     """Describe an event with its counts and breaking state, and what happened to it.
 
@@ -24,6 +27,7 @@ def score_event(
         state: the event as the cluster stage left it.
         window: how long an event may be quiet before it is closed.
         before: the last revision, if there was one.
+        taken_over: the last revision of the first event that broke of those it took over.
 
     Returns:
         The event as of the partition's clock, as the next revision, and what happened since the
@@ -35,8 +39,10 @@ def score_event(
     dated = [told for told in ordered if told.dated] or ordered
     first, last = dated[0].at, max(told.at for told in dated)
     as_of = max(state.clock, last)
-    breaking = follow(dated, state.novelty, as_of, before)
-    now = window_at(dated, as_of)
+    broken = before if before and before.breaking_since else taken_over
+    breaking = follow(dated, state.novelty, as_of, before, broken)
+    alert_id = broken.alert_id if broken else state.event_id if breaking.since else ""
+    now = window_at([told for told in dated if told.timely], as_of)
     copies = {told.article_id for told in ordered if told.role == "duplicate"}
     families = [told.family for told in latest.values()]
     published = [told.published_at for told in dated if told.published_at]
@@ -70,6 +76,7 @@ def score_event(
         breaking_since=breaking.since,
         breaking_score=breaking.score,
         breaking_reasons=breaking.reasons,
+        alert_id=alert_id,
         cohesion_mean=state.cohesion_mean,
         cohesion_min=state.cohesion_min,
         contested=state.contested,
@@ -79,7 +86,7 @@ def score_event(
     )
     if before is not None and told_of(event).material == before.material:
         return None
-    return event, tuple(_changes(event, ordered, before, window))
+    return event, tuple(_changes(event, ordered, before, broken is None, window))
 
 
 def _arrival(told: Mention) -> tuple[bool, datetime, str, int]:
@@ -87,7 +94,11 @@ def _arrival(told: Mention) -> tuple[bool, datetime, str, int]:
 
 
 def _changes(
-    event: Event, ordered: Sequence[Mention], before: Told | None, window: timedelta
+    event: Event,
+    ordered: Sequence[Mention],
+    before: Told | None,
+    may_break: bool,
+    window: timedelta,
 ) -> Iterator[EventChange]:
     if before is None:
         seed = next((told for told in ordered if told.role == "seed"), ordered[0])
@@ -96,7 +107,7 @@ def _changes(
     elif event.status == "active":
         data = {"articles": event.article_count, "title": event.title}
         yield _change(event, "updated", event.counts_as_of, data)
-    if event.breaking_since is not None and (before is None or before.breaking_since is None):
+    if event.breaking_since is not None and may_break:
         reasons = [vars(reason) for reason in event.breaking_reasons]
         data = {
             "score": round(event.breaking_score, 4), "reasons": reasons, "title": event.title

@@ -1,7 +1,6 @@
 """Beam shell of score: an event's row, and what happened to it."""
 
-import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
@@ -9,14 +8,16 @@ from typing import Any, Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.pvalue import TaggedOutput
-from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from schemas import Event, EventChange, EventState
 from transforms._shared.counts import count
+from transforms._shared.kept import Kept
+from transforms._shared.ordering import ONE_PARTITION
 from transforms._shared.seeds import Seeds
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.score.event import score_event
-from transforms.score.told import Told, told_of
+from transforms.score.told import Book, Told, told_of
 
 
 class Scored(NamedTuple):
@@ -28,9 +29,11 @@ class Scored(NamedTuple):
 class ScoreEvents(beam.PTransform):
     """Count each event's articles and publishers and say whether and when it broke.
 
-    Rejects nothing. Bounded: an event comes once and is described once, without state.
-    Unbounded: it comes whenever it changed; the state is what was last said of it, about 1 KB
-    until it is merged away or closed, and a revision is given when there is something to tell.
+    Rejects nothing. All events of the partition are looked at in one place, because one that takes
+    over another goes on from what was said of that. Bounded: an event comes once and is described
+    once, in the order in which they ended. Unbounded: it comes whenever it changed or time passed;
+    the state is what was last said of each open event, about 1 KB, and a revision is given when
+    there is something to tell.
     """
 
     window_days: float = WINDOW_DAYS
@@ -38,62 +41,76 @@ class ScoreEvents(beam.PTransform):
     seeds: Seeds | None = None  # what to go on from; only used when not bounded
 
     def expand(self, states: beam.PCollection[EventState]) -> Scored:
-        window = timedelta(days=self.window_days)
+        keyed = states | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
+            tuple[str, EventState]
+        )
         if self.bounded:
-            score = beam.ParDo(_ScoreOnce(window)).with_outputs("changes", main="events")
-            return Scored(*(states | "Score" >> score))
-        score = beam.ParDo(_ScoreNext(window, self.seeds)).with_outputs("changes", main="events")
-        keyed = beam.Map(_by_event).with_output_types(tuple[str, EventState])
-        return Scored(*(states | "KeyByEvent" >> keyed | "Score" >> score))
+            score = beam.ParDo(_ScoreGroup(self)).with_outputs("changes", main="events")
+            return Scored(*(keyed | "GroupPartition" >> beam.GroupByKey() | "Score" >> score))
+        score = beam.ParDo(_ScoreNext(self)).with_outputs("changes", main="events")
+        return Scored(*(keyed | "Score" >> score))
 
 
-def _by_event(state: EventState) -> tuple[str, EventState]:
-    return state.event_id, state
+def _by_partition(state: EventState) -> tuple[str, EventState]:
+    return ONE_PARTITION, state
 
 
-class _ScoreOnce(beam.DoFn):
-    def __init__(self, window: timedelta) -> None:
-        self._window = window
+class _Score(beam.DoFn):
+    def __init__(self, settings: ScoreEvents) -> None:
+        self._window = timedelta(days=settings.window_days)
+        self._seeds = settings.seeds
 
-    def process(
-        self, state: EventState
-    ) -> Iterator[Event | TaggedOutput[Literal["changes"], EventChange]]:
+    def _described(
+        self, state: EventState, book: Book
+    ) -> tuple[Event, tuple[EventChange, ...]] | None:
         count("score", "in")
-        described = score_event(state, self._window)
-        if described is not None:
-            yield from _outputs(*described)
+        name = state.event_id
+        described = score_event(state, self._window, book.before(name), book.taken_over(name))
+        if described is None:
+            count("score", "unchanged")
+        else:
+            book.note(told_of(described[0]))
+        return described
 
 
-class _ScoreNext(beam.DoFn):
-    TOLD = ReadModifyWriteStateSpec("told", BytesCoder())
+class _ScoreGroup(_Score):
+    def process(
+        self, partition: tuple[str, Iterable[EventState]]
+    ) -> Iterator[Event | TaggedOutput[Literal["changes"], EventChange]]:
+        book = Book()
+        for state in sorted(partition[1], key=_ended):
+            described = self._described(state, book)
+            if described is not None:
+                yield from _outputs(*described)
 
-    def __init__(self, window: timedelta, seeds: Seeds | None) -> None:
-        self._window = window
-        self._seeds = seeds
+
+def _ended(state: EventState) -> tuple[int, bool, str]:
+    """Put events in the order they ended; one that was taken over before its survivor."""
+    return state.sequence, state.status != "merged", state.event_id
+
+
+class _ScoreNext(_Score):
+    LOG = BagStateSpec("told", BytesCoder())
+    VERSION = ReadModifyWriteStateSpec("version", BytesCoder())
+
+    def setup(self) -> None:
+        self._kept = Kept(Book, Book.note, self._seeded, Book.holds)
+
+    def _seeded(self, key: str) -> Iterator[Told]:
+        for event in self._seeds.events() if self._seeds else ():
+            yield told_of(event)
 
     def process(
         self,
         keyed: tuple[str, EventState],
-        told: Any = beam.DoFn.StateParam(TOLD),  # noqa: B008 - how Beam is told
+        log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
+        version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
     ) -> Iterator[Event | TaggedOutput[Literal["changes"], EventChange]]:
-        count("score", "in")
-        described = score_event(keyed[1], self._window, self._before(keyed[0], told.read()))
-        if described is None:
-            count("score", "unchanged")
-            return
-        event, changes = described
-        if event.status == "active":
-            told.write(pickle.dumps(told_of(event)))
-        else:
-            told.clear()
-        yield from _outputs(event, changes)
-
-    def _before(self, event_id: str, stored: bytes | None) -> Told | None:
-        if stored is not None:
-            before: Told = pickle.loads(stored)
-            return before
-        event = self._seeds.event(event_id) if self._seeds else None
-        return told_of(event) if event else None
+        key, state = keyed
+        described = self._described(state, self._kept.of(key, log, version))
+        if described is not None:
+            self._kept.append(key, [told_of(described[0])], log, version)
+            yield from _outputs(*described)
 
 
 def _outputs(

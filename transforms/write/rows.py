@@ -52,6 +52,8 @@ def article_row(assignment: Assignment) -> Row:
             "event_id": assignment.event_id,
             "event_score": assignment.score,
             "event_evidence": assignment.evidence,
+            "usual_rate": assignment.usual_rate,
+            "usual_rate_hours": assignment.usual_rate_hours,
             "sequence": assignment.sequence,
             "embedding": embedded.embedding,
             "embedding_model": embedded.embedding_model,

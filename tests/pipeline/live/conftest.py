@@ -41,6 +41,7 @@ _EVENT = Event(
     breaking_since=None,
     breaking_score=0.1,
     breaking_reasons=(),
+    alert_id="",
     cohesion_mean=0.8,
     cohesion_min=0.7,
     contested=False,
