@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from pipelines.report.view import ArticleView, EventView
 from schemas import BreakingReason
 from schemas.ids import is_web_url
+from transforms.score.terms import REQUIRED, THRESHOLDS
 
 # Invisible characters that reorder or hide what follows; joiners stay, scripts need them.
 _HIDDEN = re.compile(
@@ -77,9 +78,11 @@ _REASONS = {
     "articles_60m": "articles within 60 minutes",
     "age_hours": "hours since the first report",
     "novelty": "difference from earlier events, 0 to 1",
-    "acceleration": "articles of the last 15 minutes against the quarters before",
+    "surprise": "how far they are above what these publishers usually write",
+    "acceleration": "own texts of the last 15 minutes against the quarters of an hour before",
     "source_entropy": "evenness of the articles over publishers, 0 to 1",
-    "rate": "rate against the publishers' usual rate",
+    "own_text_share": "share of the hour's articles that are no copies",
+    "known_publishers": "share of the publishers watched for a day or more",
 }
 
 
@@ -194,13 +197,16 @@ def reason_term(code: str) -> str:
 def reason_sentence(reason: BreakingReason) -> str:
     """Put one term of the breaking score into words."""
     subject = reason_term(reason.code)
-    if is_ceiling(reason):
-        verdict, bound = "low enough" if reason.passed else "too high", "at most"
+    bound = "at most" if is_ceiling(reason) else "at least"
+    if reason.code in THRESHOLDS and reason.code not in REQUIRED:
+        verdict = f"speaks {'for' if reason.passed else 'against'} it, good is"
+    elif is_ceiling(reason):
+        verdict = f"{'low enough' if reason.passed else 'too high'}, needs"
     else:
-        verdict, bound = "enough" if reason.passed else "not enough", "at least"
+        verdict = f"{'enough' if reason.passed else 'not enough'}, needs"
     return (
-        f"{subject[:1].upper()}{subject[1:]}: {number(reason.value)} – {verdict}, "
-        f"needs {bound} {number(reason.threshold)}."
+        f"{subject[:1].upper()}{subject[1:]}: {number(reason.value)} – {verdict} {bound} "
+        f"{number(reason.threshold)}."
     )
 
 

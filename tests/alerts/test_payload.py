@@ -133,7 +133,7 @@ def test_figures_that_are_none_are_left_out(make_news):
 
 BASE = Event(
     "e1", 1, "active", "", "One", "", (), "a1", (), (), (), NOON, NOON, NOON, NOON, 4, 3, 1, 3,
-    0.5, 2, 4, 3, NOON, "breaking", NOON, 0.8, (), 0.8, 0.7, False, 0.8, b"", "test",
+    0.5, 2, 4, 3, NOON, "breaking", NOON, 0.8, (), "", 0.8, 0.7, False, 0.8, b"", "test",
 )  # fmt: skip
 texts = st.text(max_size=5000) | st.text("<>&@|*`\n\ud800", max_size=5000)
 

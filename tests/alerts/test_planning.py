@@ -223,7 +223,7 @@ def test_merges_are_followed_and_a_circle_ends():
 # Hypothesis asks for functions of a module rather than fixtures of a test.
 BASE = Event(
     "e1", 1, "active", "", "One", "", (), "a1", (), (), (), NOON, NOON, NOON, NOON, 4, 3, 1, 3,
-    0.5, 2, 4, 3, NOON, "breaking", NOON, 0.8, (), 0.8, 0.7, False, 0.8, b"", "test",
+    0.5, 2, 4, 3, NOON, "breaking", NOON, 0.8, (), "", 0.8, 0.7, False, 0.8, b"", "test",
 )  # fmt: skip
 SINKS = (
     Sink("all", "https://a.example/"),

@@ -83,18 +83,19 @@ class Reader:
         """Ask for feeds, and for those that they name in their turn, each once."""
         waiting, named = deque(feeds), {feed.feed_id for feed in feeds}
         while waiting:
-            # Whoever reads once, from end to end, wants the past as it was.
-            asked_before = FeedState(answered_at=self._now())
-            attempt, items = self.ask(waiting.popleft(), asked_before, timedelta.max)
+            feed = waiting.popleft()
+            # Whoever reads once, from end to end, wants the past as it was: no answer is a first.
+            asked_before = FeedState(answered_at=self._time(feed))
+            attempt, items = self.ask(feed, asked_before, timedelta.max)
             yield attempt
             for item in items:
                 if not isinstance(item, Listed):
                     yield item
                     continue
-                for feed in item.feeds:
-                    if feed.feed_id not in named and len(named) < MAX_LISTED_FEEDS:
-                        named.add(feed.feed_id)
-                        waiting.append(feed)
+                for other in item.feeds:
+                    if other.feed_id not in named and len(named) < MAX_LISTED_FEEDS:
+                        named.add(other.feed_id)
+                        waiting.append(other)
 
     def ask(
         self, feed: Feed, state: FeedState, read_again: timedelta

@@ -126,12 +126,19 @@ def test_day_without_an_hour_is_not_shown_as_an_hour():
          "Hours since the first report: 2.5 – low enough, needs at most 6."),
         (BreakingReason("age_hours", 9, 6, False),
          "Hours since the first report: 9 – too high, needs at most 6."),
+        (BreakingReason("surprise", 5.2, 4, True),
+         "How far they are above what these publishers usually write: 5.2 – speaks for it, good "
+         "is at least 4."),
+        (BreakingReason("source_entropy", 0.2, 0.6, False),
+         "Evenness of the articles over publishers, 0 to 1: 0.2 – speaks against it, good is at "
+         "least 0.6."),
         (BreakingReason("lunar_phase", 0.2, 0.5, False),
          "Lunar phase: 0.2 – not enough, needs at least 0.5."),
         (BreakingReason("novelty", float("nan"), 0.5, False),
          "Difference from earlier events, 0 to 1: – – not enough, needs at least 0.5."),
     ],
-    ids=["floor-passed", "floor-missed", "ceiling-passed", "ceiling-missed", "unknown", "nan"],
+    ids=["floor-passed", "floor-missed", "ceiling-passed", "ceiling-missed",
+         "for", "against", "unknown", "nan"],
 )  # fmt: skip
 def test_reason_reads_as_a_sentence(reason, sentence):
     assert wording.reason_sentence(reason) == sentence
