@@ -435,3 +435,63 @@ def test_titles_that_name_what_the_other_does_not_mention_keep_apart(
     found = index.assign(compared("b", {"a": 0.9}, **changes))
     assert found.role == role
     assert ("the titles name what" in found.evidence) == (role == "seed")
+
+
+@pytest.fixture
+def told(compared, make_article):
+    """``told(name, hour, near, **changes)``: a timely article of that hour."""
+
+    def make(name, hour, near=None, **changes):
+        at = make_article().event_time + timedelta(hours=hour)
+        changes = {"publisher_family": f"{name}.example"} | changes
+        return compared(name, near or {}, event_time=at, published_at=at, **changes)
+
+    return make
+
+
+def described(index):
+    return [state.event_id for state in index.changed()]
+
+
+def test_an_event_is_described_again_when_silence_may_change_its_state(new_index, told):
+    index = new_index()
+    index.assign(told("a", 0))
+    index.assign(told("b", 0.5, {"a": 0.9}))
+    assert described(index) == [event_id("a")]
+    seen = []
+    for number in range(60):
+        name = f"x{number}"
+        index.assign(told(name, 0.6 + number / 2))
+        if event_id("a") in described(index):
+            seen.append(0.6 + number / 2)
+    assert seen == pytest.approx([1.6, 3.6, 24.6])
+
+
+def test_an_event_of_one_publisher_is_left_alone_in_silence(new_index, told):
+    index = new_index()
+    index.assign(told("a", 0))
+    index.assign(told("b", 0.5, {"a": 0.9}, publisher_family="a.example"))
+    assert described(index) == [event_id("a")]
+    index.assign(told("x", 30))
+    assert described(index) == [event_id("x")]
+
+
+def test_an_index_that_repeats_decisions_still_notes_silence(new_index, told):
+    index = new_index()
+    decisions = [decided(index, told("a", 0))[1], decided(index, told("b", 0.5, {"a": 0.9}))[1]]
+    index = repeated(new_index(), decisions)
+    index.assign(told("x", 4))
+    assert sorted(described(index)) == sorted([event_id("a"), event_id("x")])
+
+
+def test_the_usual_rate_of_its_publisher_comes_with_an_article(new_index, told):
+    index = new_index()
+    rates = [index.assign(told(f"n{n}", n, publisher_family="one.example")) for n in range(60)]
+    assert (rates[0].usual_rate, rates[0].usual_rate_hours) == (0.5, 2.0)
+    assert rates[-1].usual_rate == pytest.approx(1.0, abs=0.1)
+    again = index.assign(told("n59", 59.5, publisher_family="one.example", revision=2))
+    assert again.role == "update"
+    other = index.assign(told("m", 60, publisher_family="one.example"))
+    assert other.usual_rate == pytest.approx(rates[-1].usual_rate, abs=0.05)
+    (mention,) = next(s for s in index.states() if s.event_id == other.event_id).mentions
+    assert mention.usual_rate == other.usual_rate

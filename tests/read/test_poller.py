@@ -88,6 +88,20 @@ def test_a_feed_is_asked_when_its_time_has_come(poller, site, clock):
     assert (kinds(items), fetch.outcome, fetch.entries) == (["Skipped"], "DUP_ONLY", 0)
 
 
+def test_the_first_answer_of_a_feed_and_the_first_after_an_outage_tell_of_the_past(
+    poller, site, clock
+):
+    polled, told = poller([FEED], every=True), []
+    for hours in (0, 1, 7, 9, 1):
+        clock[0] += timedelta(hours=hours)
+        site.items = [f"{clock[0]:%d-%H}", *site.items]
+        ((document,), _) = poll(polled)
+        entries = parse_document(document, 100).entries
+        assert {entry.backfill for entry in entries} == {document.backfill}
+        told.append(document.backfill)
+    assert told == [True, False, False, True, False]
+
+
 def test_each_round_can_take_every_feed(poller, site, clock):
     polled = poller([FEED], every=True)
     assert [poll(polled)[1][0].outcome for _ in range(3)] == ["NEW", "DUP_ONLY", "DUP_ONLY"]

@@ -74,7 +74,8 @@ class EventIndex:
         self._embedding_model = embedding_model
         self._clock = WindowClock(window)
         self._rates = UsualRates(window)
-        self._due: list[tuple[float, str]] | None = []  # events to be described again; a heap
+        self._due: list[tuple[float, str]] = []  # events to be described again; a heap
+        self._repeated = False  # what was decided before, and nothing else since
         self._usual = NEW  # for the publisher of the article that is decided on
         self._events: dict[str, OpenEvent] = {}
         self._event_of: dict[str, str] = {}  # article → event, copies included
@@ -91,6 +92,9 @@ class EventIndex:
 
     def assign(self, compared: ComparedArticle) -> Assignment:
         """Put one article into an event: its original's, the best candidate's or a new one."""
+        if self._repeated:
+            self._schedule(self._events)
+            self._repeated = False
         self._decided += 1
         self._usual = self._observe(compared.embedded.article)
         return replace(
@@ -176,7 +180,7 @@ class EventIndex:
             self._repeat(move)
         self._close(set(decision.closed))
         self._moves, self._merged, self._touched = [], [], {}
-        self._due = None
+        self._repeated = True
 
     def go_on_from(self, sequence: int) -> None:
         """Count decisions from ``sequence`` on, when more were made than are repeated."""
@@ -429,22 +433,20 @@ class EventIndex:
 
     def _touch_due(self) -> None:
         """Note the events whose breaking state may have changed because time passed."""
+        self._schedule(self._touched)
         now = self._clock.now
-        if now is None:
-            return
-        if self._due is None:
-            self._due = []
-            touched: Iterable[str] = self._events
-        else:
-            touched = self._touched
-        for name in touched:
-            for due in due_times(self._events[name].mentions):
-                if due > now:
-                    heapq.heappush(self._due, (due, name))
-        while self._due and self._due[0][0] <= now:
+        while self._due and now is not None and self._due[0][0] <= now:
             _, name = heapq.heappop(self._due)
             if name in self._events:
                 self._touched[name] = None
+
+    def _schedule(self, names: Iterable[str]) -> None:
+        """Note when silence may change the breaking state of events."""
+        now = self._clock.now
+        for name in names:
+            for due in due_times(self._events[name].mentions):
+                if now is None or due > now:
+                    heapq.heappush(self._due, (due, name))
 
     def states(self) -> Iterator[EventState]:
         """Describe every open event as it stands."""
