@@ -27,6 +27,7 @@ SETS = ("uci", "uci_spread", "planted", "allsides2021")
 DEVELOPMENT, REPORTED = PARTS = ("development", "reported")
 
 BACKGROUND = "background"
+MIXED = "mixed"  # the label of an event when most of its articles share none
 STREAM = "stream"  # of a labelled stream, as it was
 BURST = "burst"
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

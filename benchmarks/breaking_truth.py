@@ -1,13 +1,13 @@
 """What is a true burst, and how right a list of alerts is."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from benchmarks.breaking_set import Item, Stream
+from benchmarks.breaking_set import BACKGROUND, MIXED, Item, Stream
 
 _LATE = timedelta(hours=1)  # what arrives later than this after its time is not breaking any more
 
@@ -18,7 +18,7 @@ class Alert:
 
     at: datetime  # when it could be said: not before what it rests on arrived
     event: str
-    label: str  # of most of the event's articles at that time; "" when none has most
+    label: str  # of most of the event's articles at that time; "" for the background, or MIXED
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Bench:
     def __init__(self, stream: Stream, families: int = 5, hours: float = 6.0) -> None:
         self.stream = stream
         self.true = true_bursts(stream.items, families, hours)
-        self.kinds = {item.label: item.kind for item in stream.items}
+        self._kinds = {item.label: item.kind for item in stream.items}
         self._items: dict[str, list[Item]] = defaultdict(list)
         for item in stream.items:
             self._items[item.label].append(item)
@@ -118,9 +118,7 @@ class Bench:
         seen: set[str] = set()
         for alert in sorted(alerts, key=lambda alert: (alert.at, alert.event)):
             if alert.label not in self.true:
-                judged.false[
-                    self.kinds.get(alert.label, "mixed") if alert.label else "background"
-                ] += 1
+                judged.false[self.kind(alert.label)] += 1
             elif alert.label in seen:
                 judged.repeats += 1
             else:
@@ -128,6 +126,12 @@ class Bench:
                 judged.found.append(self._found(alert))
         judged.missed = sorted(self.true.keys() - seen)
         return judged
+
+    def kind(self, label: str) -> str:
+        """Say how a label was made."""
+        if label in ("", MIXED):
+            return label or BACKGROUND
+        return self._kinds[label]
 
     def _found(self, alert: Alert) -> Found:
         items = self._items[alert.label]
@@ -139,13 +143,3 @@ class Bench:
             own=len({item.family for item in until if not item.copy}),
             minutes=(alert.at - first) / timedelta(minutes=1),
         )
-
-
-def pick(curve: Mapping[float, Judged], most_false_per_day: float) -> float | None:
-    """Give the threshold that finds most with so many false alerts; the strictest of equals."""
-    allowed = [
-        (len(judged.found), threshold)
-        for threshold, judged in curve.items()
-        if judged.figures()["false_per_day"] <= most_false_per_day
-    ]
-    return max(allowed)[1] if allowed else None
