@@ -13,7 +13,8 @@ mean quarter of the hour before). What is counted:
 * A true burst is a label that reaches 5 publisher families with texts of their own within 6 hours.
 * An alert is of the label that most of the event's articles have at that time. The first for a
   true burst finds it. Every other is false: of the background, of what only looks like a burst,
-  of a mixed event, or a repeat, another event's alert of a burst that was found before.
+  of a mixed event, of a burst a day after it was one, or a repeat, another event's alert of a
+  burst that was found before.
 * An event alerts once; one that takes over another takes over its alert.
 * articles, families, own and minutes: of the label, from its first article until the alert, that
   article included; own are families with a text of their own. by third: share of the bursts that
@@ -142,7 +143,8 @@ def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> i
             made = list(streams(options.folder, name, options.seeds))
             for part in dict.fromkeys(stream.part for stream in made):
                 replays = [replayer.play(stream) for stream in made if stream.part == part]
-                result[f"{name}, {part}"] = measured = measure(replays)
+                measured = measure(replays)
+                result[f"{name}, {part}"] = measured
                 print_part(f"{name}, {part}", measured)
                 if options.moments and part == DEVELOPMENT:
                     written += [json.dumps(row) for r in replays for row in moments_of(r)]

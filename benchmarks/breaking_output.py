@@ -13,7 +13,7 @@ _COLUMNS = (
     ("articles", "articles_median", "9.1f"), ("p90", "articles_p90", "6.0f"),
     ("families", "families_median", "9.1f"), ("p90", "families_p90", "6.0f"),
     ("own", "own_median", "6.1f"), ("p90", "own_p90", "6.0f"),
-    ("minutes", "minutes_median", "8.1f"), ("p90", "minutes_p90", "7.1f"),
+    ("minutes", "minutes_median", "9.1f"), ("p90", "minutes_p90", "8.1f"),
 )  # fmt: skip
 _HEAD = "".join(f"{title:>{int(form.split('.')[0])}}" for title, _, form in _COLUMNS)
 
@@ -44,11 +44,13 @@ def print_part(name: str, measured: Mapping[str, Any]) -> None:
     _head("rule")
     for rule, told in measured["rules"].items():
         _line(rule, _at(told["curves"][truths[0]], told["shipped"]))
+    print("\nat the threshold that finds most with at most one false alert a day")
+    _head("rule")
     for truth in truths:
-        print(f"\nat the threshold that finds most with one false alert a day; {truth}")
-        _head("rule")
+        print(f"-- {truth}")
         for rule, told in measured["rules"].items():
-            _line(rule, pick(told["curves"][truth]))
+            curve = told["curves"][truth]
+            _line(rule, pick(curve), min(row["false_per_day"] for row in curve))
     for rule, told in measured["rules"].items():
         if len(told["curves"][truths[0]]) > 1:
             print(f"\n{rule}, by threshold; {truths[0]}")
@@ -74,9 +76,9 @@ def _head(rule: str) -> None:
     print(f"{rule:<10}{'from':>7}{_HEAD}  false by kind")
 
 
-def _line(rule: str, row: Row | None) -> None:
+def _line(rule: str, row: Row | None, least: float = 0.0) -> None:
     if row is None:
-        print(f"{rule:<10}{'none':>7}")
+        print(f"{rule:<10}{'none':>7}   never fewer than {least:.2f} a day")
         return
     figures = "".join(_figure(row[key], form) for _, key, form in _COLUMNS)
     kinds = ", ".join(f"{kind} {count}" for kind, count in row["false_by_kind"].items())

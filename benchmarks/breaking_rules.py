@@ -37,11 +37,13 @@ class Rule:
     moments: Moments
     shipped: float  # the threshold it would be used with
     thresholds: tuple[float, ...]
+    most_late: timedelta | None = None  # what it looks at later than this gives no alert
 
 
 # Stands in until transforms.score.breaking has ``moments`` and ``BREAKS`` of its own; then:
 # from transforms.score.breaking import BREAKS, moments
 BREAKS = 0.0  # the rule asks for its required terms only
+MOST_LATE: timedelta | None = None  # a first poll's old articles alert like new ones
 
 
 def moments(mentions: Sequence[Mention], novelty: float, as_of: datetime) -> Iterator[Moment]:
@@ -77,7 +79,7 @@ def measure_growth(
 _COUNTS = tuple(float(count) for count in range(1, 21))
 _SCORES = (*(round(0.02 * step, 2) for step in range(50)), 0.99, 0.995, 0.999)
 
-OURS = Rule("ours", moments, BREAKS, tuple(sorted({*_SCORES, BREAKS})))
+OURS = Rule("ours", moments, BREAKS, tuple(sorted({*_SCORES, BREAKS})), MOST_LATE)
 SIMPLE = (
     Rule("any item", count_articles, 1.0, (1.0,)),
     Rule("articles", count_articles, 3.0, _COUNTS),

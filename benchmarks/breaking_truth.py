@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.breaking_set import BACKGROUND, MIXED, Item, Stream
 
 _LATE = timedelta(hours=1)  # what arrives later than this after its time is not breaking any more
+_OVER = timedelta(days=1)  # after a burst was one: an alert this late is of something else
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ class Bench:
                 judged.false[self.kind(alert.label)] += 1
             elif alert.label in seen:
                 judged.repeats += 1
+            elif alert.at - self.true[alert.label] > _OVER:
+                judged.false["too late"] += 1
             else:
                 seen.add(alert.label)
                 judged.found.append(self._found(alert))
