@@ -7,8 +7,9 @@ DIR holds ``eval/`` and ``stream/`` with JSON Lines, also gzipped; a missing fil
 the sets are is told in ``breaking_set`` and ``breaking_planting``. Every article goes through the
 pipeline's own dedupe and cluster in the order it arrives; events are scored as they stood then.
 
-Four rules: ours, any item at all, so many articles, and growth (the last 15 minutes against the
-mean quarter of the hour before). What is counted:
+Five rules: ours; any item at all; so many articles; so many publishers with texts of their own
+within six hours; and growth (the last 15 minutes against the mean quarter of the hour before).
+What is counted:
 
 * A true burst is a label that reaches 5 publisher families with texts of their own within 6 hours.
 * An alert is of the label that most of the event's articles have at that time. The first for a

@@ -11,7 +11,14 @@ from benchmarks.breaking_alerts import Rises, curve, label_of
 from benchmarks.breaking_output import pick, rows
 from benchmarks.breaking_planting import CONTROLS, plant, without_copies
 from benchmarks.breaking_replay import Look, Replay, Replayer, Trail
-from benchmarks.breaking_rules import OURS, SIMPLE, Rule, count_articles, measure_growth
+from benchmarks.breaking_rules import (
+    OURS,
+    SIMPLE,
+    Rule,
+    count_articles,
+    count_families,
+    measure_growth,
+)
 from benchmarks.breaking_set import BACKGROUND, BURST, MIXED, START, Item, Story, Stream, in_order
 from benchmarks.breaking_truth import Alert, Bench, true_bursts
 from schemas import Mention
@@ -178,8 +185,15 @@ def test_simple_rules_measure_what_they_say():
         _mention(_item(f"a{n}", minutes, "f")) for n, minutes in enumerate((0, 20, 50, 70, 71, 72))
     ]
     assert [moment.score for moment in count_articles(mentions, 1.0, START)] == [1, 2, 3, 4, 5, 6]
+    assert [moment.score for moment in count_families(mentions, 1.0, START)] == [1] * 6
     growth = [moment.score for moment in measure_growth(mentions, 1.0, START)]
     assert growth == [1, 1, 1, 1, 2, 3]
+
+
+def test_families_are_counted_without_copies_and_for_six_hours():
+    items = [*_burst("fire", 0, 3, step=180), _item("copy", 361, "f9", copy=True)]
+    told = count_families([_mention(item) for item in items], 1.0, START)
+    assert [moment.score for moment in told] == [1, 2, 2]
 
 
 def test_growth_is_measured_against_the_hour_before():
