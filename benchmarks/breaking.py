@@ -136,22 +136,21 @@ def main(argv: Sequence[str] | None = None, encoder: Encoder | None = None) -> i
         encoder: replaces the shipped one.
     """
     options = _options(argv)
-    replayer = Replayer(encoder or load_encoder(DEFAULT_MODEL), options.cache)
-    result: dict[str, Any] = {}
-    written: list[str] = []
     try:
-        for name in options.sets:
-            made = list(streams(options.folder, name, options.seeds))
-            for part in dict.fromkeys(stream.part for stream in made):
-                replays = [replayer.play(stream) for stream in made if stream.part == part]
-                measured = measure(replays)
-                result[f"{name}, {part}"] = measured
-                print_part(f"{name}, {part}", measured)
-                if options.moments and part == DEVELOPMENT:
-                    written += [json.dumps(row) for r in replays for row in moments_of(r)]
+        made = [s for name in options.sets for s in streams(options.folder, name, options.seeds)]
     except FileMissingError as error:
         print(error, file=sys.stderr)
         return 2
+    replayer = Replayer(encoder or load_encoder(DEFAULT_MODEL), options.cache)
+    result: dict[str, Any] = {}
+    written: list[str] = []
+    for name, part in dict.fromkeys((stream.set, stream.part) for stream in made):
+        replays = [replayer.play(s) for s in made if (s.set, s.part) == (name, part)]
+        measured = measure(replays)
+        result[f"{name}, {part}"] = measured
+        print_part(f"{name}, {part}", measured)
+        if options.moments and part == DEVELOPMENT:
+            written += [json.dumps(row) for replay in replays for row in moments_of(replay)]
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     if options.moments:
