@@ -1,0 +1,103 @@
+"""The rules that are compared: ours, three that anybody would try first, and one better than they.
+
+A rule goes through an event's mentions in time order and says at each instant how high its figure
+is; it alerts at the first instant where the figure reaches the rule's threshold.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from schemas import BreakingReason, Mention
+from transforms.score import breaking
+
+_HOUR = timedelta(hours=1)
+_QUARTER = timedelta(minutes=15)
+_SIX_HOURS = timedelta(hours=6)
+
+
+class Moment(NamedTuple):
+    """What a rule says of an event at an instant."""
+
+    at: datetime
+    score: float
+    reasons: tuple[BreakingReason, ...] = ()
+    gates: bool = True  # it may alert at all
+
+
+Moments = Callable[[Sequence[Mention], float, datetime], Iterator[Moment]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A way to tell breaking news, and the thresholds it is tried with."""
+
+    name: str
+    moments: Moments
+    shipped: float  # the threshold it would be used with
+    thresholds: tuple[float, ...]
+    most_late: timedelta | None = None  # what it looks at later than this gives no alert
+
+
+# Stands in until transforms.score.breaking has ``moments`` and ``BREAKS`` of its own; then:
+# from transforms.score.breaking import BREAKS, moments
+BREAKS = 0.0  # the rule asks for its required terms only
+MOST_LATE: timedelta | None = None  # a first poll's old articles alert like new ones
+
+
+def moments(mentions: Sequence[Mention], novelty: float, as_of: datetime) -> Iterator[Moment]:
+    """Score an event at each instant of its precise mentions up to ``as_of``."""
+    ordered = sorted(mentions, key=lambda told: told.at)
+    times = [told.at for told in ordered]
+    for at in sorted({told.at for told in ordered if told.precise and told.at <= as_of}):
+        reasons = breaking.reasons_at(ordered[: bisect_right(times, at)], at, novelty)
+        gates = all(r.passed for r in reasons if breaking._TERMS[r.code][3])
+        yield Moment(at, breaking.score(reasons), tuple(reasons), gates)
+
+
+def count_articles(
+    mentions: Sequence[Mention], novelty: float, as_of: datetime
+) -> Iterator[Moment]:
+    """Count the articles so far."""
+    times = sorted(told.at for told in mentions if told.dated)
+    for at in sorted(set(times)):
+        yield Moment(at, float(bisect_right(times, at)))
+
+
+def measure_growth(
+    mentions: Sequence[Mention], novelty: float, as_of: datetime
+) -> Iterator[Moment]:
+    """Compare the last 15 minutes with the mean quarter of the hour before them."""
+    times = sorted(told.at for told in mentions if told.dated)
+    for at in sorted(set(times)):
+        until, quarter = bisect_right(times, at), bisect_right(times, at - _QUARTER)
+        before = quarter - bisect_left(times, at - _QUARTER - _HOUR)
+        yield Moment(at, (until - quarter) / max(1.0, before / 4))
+
+
+def count_families(
+    mentions: Sequence[Mention], novelty: float, as_of: datetime
+) -> Iterator[Moment]:
+    """Count the publishers with texts of their own in the last six hours.
+
+    Nothing of rates, pace or novelty: it shows how far the clusters alone lead.
+    """
+    own = sorted((told.at, told.family) for told in mentions if told.precise and told.unique)
+    times = [at for at, _ in own]
+    for at in sorted(set(times)):
+        recent = own[bisect_right(times, at - _SIX_HOURS) : bisect_right(times, at)]
+        yield Moment(at, float(len({family for _, family in recent})))
+
+
+_COUNTS = tuple(float(count) for count in range(1, 21))
+_SCORES = (*(round(0.02 * step, 2) for step in range(50)), 0.99, 0.995, 0.999)
+
+OURS = Rule("ours", moments, BREAKS, tuple(sorted({*_SCORES, BREAKS})), MOST_LATE)
+SIMPLE = (
+    Rule("any item", count_articles, 1.0, (1.0,)),
+    Rule("articles", count_articles, 3.0, _COUNTS),
+    Rule("families", count_families, 3.0, _COUNTS[:10]),
+    Rule("growth", measure_growth, 2.0, (1.0, 1.5, *_COUNTS[1:])),
+)
