@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak serve queries clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -81,6 +81,9 @@ soak: STREAM := $(or $(STREAM),$(wildcard $(FOLDER)/../stream/*.jsonl.gz))
 soak: $(READY) ## a stream served as feeds for half an hour: make soak [STREAM=FILE] [MINUTES=35] [RATE=4] [JSON=OUT]
 	@test -n "$(STREAM)" || { echo "name the stream: make soak STREAM=FILE.jsonl.gz" >&2; exit 2; }
 	@$(BIN)/python -m benchmarks.soak --stream '$(STREAM)' $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(JSON),--json '$(JSON)')
+
+breaking: $(READY) ## which rule finds breaking news, how soon, and false alerts: make breaking [DIR=FOLDER] [SETS=planted] [SEEDS=1,2,3] [CACHE=DIR] [JSON=OUT]
+	@$(BIN)/python -m benchmarks.breaking --folder '$(or $(DIR),$(FOLDER)/..)' $(if $(SETS),--sets $(SETS)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CACHE),--cache '$(CACHE)') $(if $(JSON),--json '$(JSON)')
 
 serve: $(READY) ## pages and a read-only API over an output: make serve [OUTPUT=out/demo] [PORT=8000]
 	@$(BIN)/python -m pipelines.serve --output '$(or $(OUTPUT),out/demo)' --port $(or $(PORT),8000)

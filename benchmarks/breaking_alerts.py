@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from benchmarks.breaking_replay import Look, Replay, Trail
 from benchmarks.breaking_rules import Moment, Rule
 from benchmarks.breaking_set import MIXED
 from benchmarks.breaking_truth import Alert, Bench, Judged
+
+_LATE = timedelta(hours=6)  # an article may come so late and still count
 
 
 class Rise(NamedTuple):
@@ -35,7 +37,7 @@ def seen_moments(trail: Trail, rule: Rule, arrivals: Mapping[str, datetime]) -> 
         times = [told.at for told in look.mentions]
         arrived = list(accumulate((arrivals[told.article_id] for told in look.mentions), max))
         for moment in rule.moments(look.mentions, trail.novelty, look.as_of):
-            if look.after is None or moment.at > look.after:
+            if look.after is None or moment.at > look.after - _LATE:
                 until = bisect_right(times, moment.at)
                 yield Seen(moment, max(moment.at, arrived[until - 1]), until, look)
 

@@ -27,6 +27,7 @@ from transforms.dedupe.duplicate_index import DuplicateIndex
 from transforms.embed.encoder import Encoder
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_OUTAGE = timedelta(hours=8)  # an answer that tells of more than that is the first one
 _STAGES = ("_shared", "cluster", "dedupe")  # what a kept replay depends on, beside the records
 
 
@@ -171,6 +172,7 @@ def article_of(item: Item) -> Article:
         publisher_family=item.family,
         first_seen_at=item.arrives,
         published_at_precision="second" if item.precise else "day",
+        backfill=item.arrives - item.at > _OUTAGE,
     )
 
 

@@ -41,20 +41,12 @@ class Rule:
     most_late: timedelta | None = None  # what it looks at later than this gives no alert
 
 
-# Stands in until transforms.score.breaking has ``moments`` and ``BREAKS`` of its own; then:
-# from transforms.score.breaking import BREAKS, moments
-BREAKS = 0.0  # the rule asks for its required terms only
-MOST_LATE: timedelta | None = None  # a first poll's old articles alert like new ones
-
-
-def moments(mentions: Sequence[Mention], novelty: float, as_of: datetime) -> Iterator[Moment]:
-    """Score an event at each instant of its precise mentions up to ``as_of``."""
-    ordered = sorted(mentions, key=lambda told: told.at)
-    times = [told.at for told in ordered]
-    for at in sorted({told.at for told in ordered if told.precise and told.at <= as_of}):
-        reasons = breaking.reasons_at(ordered[: bisect_right(times, at)], at, novelty)
-        gates = all(r.passed for r in reasons if breaking._TERMS[r.code][3])
-        yield Moment(at, breaking.score(reasons), tuple(reasons), gates)
+def score_as_shipped(
+    mentions: Sequence[Mention], novelty: float, as_of: datetime
+) -> Iterator[Moment]:
+    """Score an event as the pipeline does."""
+    for found in breaking.moments(mentions, novelty):
+        yield Moment(found.at, found.score, found.reasons, found.gates)
 
 
 def count_articles(
@@ -84,7 +76,7 @@ def count_families(
 
     Nothing of rates, pace or novelty: it shows how far the clusters alone lead.
     """
-    own = sorted((told.at, told.family) for told in mentions if told.precise and told.unique)
+    own = sorted((told.at, told.family) for told in mentions if told.timely and told.unique)
     times = [at for at, _ in own]
     for at in sorted(set(times)):
         recent = own[bisect_right(times, at - _SIX_HOURS) : bisect_right(times, at)]
@@ -94,7 +86,7 @@ def count_families(
 _COUNTS = tuple(float(count) for count in range(1, 21))
 _SCORES = (*(round(0.02 * step, 2) for step in range(50)), 0.99, 0.995, 0.999)
 
-OURS = Rule("ours", moments, BREAKS, tuple(sorted({*_SCORES, BREAKS})), MOST_LATE)
+OURS = Rule("ours", score_as_shipped, breaking.BREAKS, tuple(sorted({*_SCORES, breaking.BREAKS})))
 SIMPLE = (
     Rule("any item", count_articles, 1.0, (1.0,)),
     Rule("articles", count_articles, 3.0, _COUNTS),

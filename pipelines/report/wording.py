@@ -73,15 +73,16 @@ _CHANGES = {
 }
 # What each term of the breaking score measures; a term we do not know is shown by its code.
 _REASONS = {
+    "independent_families_6h": "publishers with a text of their own within six hours",
     "independent_families_60m": "publishers with a text of their own within 60 minutes",
     "families_60m": "publishers within 60 minutes",
     "articles_60m": "articles within 60 minutes",
     "age_hours": "hours since the first report",
     "novelty": "difference from earlier events, 0 to 1",
     "surprise": "how far they are above what these publishers usually write",
-    "acceleration": "own texts of the last 15 minutes against the quarters of an hour before",
+    "acceleration": "own texts of the last hour against the five hours before",
     "source_entropy": "evenness of the articles over publishers, 0 to 1",
-    "own_text_share": "share of the hour's articles that are no copies",
+    "own_text_share": "share of the articles that are no copies",
     "known_publishers": "share of the publishers watched for a day or more",
 }
 

@@ -36,35 +36,35 @@ def values(moment):
 BURST = reports((0, "a"), (12, "b"), (20, "c"), (31, "d"))
 
 
-def test_an_event_breaks_with_its_third_family_within_the_hour():
+def test_an_event_breaks_with_its_third_family():
     found = follow(BURST, novelty=0.8, as_of=at(31))
     assert (found.state, found.since) == ("breaking", at(20))
-    assert {r.code: r.value for r in found.reasons}["independent_families_60m"] == 3.0
+    assert {r.code: r.value for r in found.reasons}["independent_families_6h"] == 3.0
 
 
 @pytest.mark.parametrize(
     ("mentions", "novelty", "failed"),
     [
         pytest.param(
-            reports((0, "a"), (30, "b"), (80, "c"), (130, "d")), 0.8, "independent_families_60m",
-            id="three families, but never within an hour",
+            reports((0, "a"), (190, "b"), (380, "c"), (570, "d")), 0.8, "independent_families_6h",
+            id="four families, but never three within six hours",
         ),
         pytest.param(
-            reports((0, "a"), (5, "a"), (9, "a"), (12, "a")), 0.8, "independent_families_60m",
+            reports((0, "a"), (5, "a"), (9, "a"), (12, "a")), 0.8, "independent_families_6h",
             id="one family under many feeds",
         ),
         pytest.param(
             reports((0, "a")) + reports((5, "b"), (9, "c"), (12, "d"), unique=False), 0.8,
-            "independent_families_60m", id="a wire story copied by others",
+            "independent_families_6h", id="a wire story copied by others",
         ),
         pytest.param(
-            reports((0, "a"), (600, "b"), (605, "c"), (610, "d")), 0.8, "age_hours",
+            reports((0, "a"), (1500, "b"), (1505, "c"), (1510, "d")), 0.8, "age_hours",
             id="an old event in the news again",
         ),
         pytest.param(BURST, 0.1, "novelty", id="more of the same story"),
         pytest.param(
             reports((0, "unknown"), (1, "unknown"), (2, "unknown")), 0.8,
-            "independent_families_60m", id="files of unknown origin",
+            "independent_families_6h", id="files of unknown origin",
         ),
     ],
 )  # fmt: skip
@@ -156,7 +156,7 @@ def test_publishers_that_seldom_write_surprise_more_than_busy_ones():
 def test_copies_add_no_voice_but_lower_the_share_of_own_texts():
     copies = reports(*[(minute, f"copy{minute}") for minute in range(1, 11)], unique=False)
     with_copies, without = last(BURST + copies), last(BURST)
-    assert values(with_copies)["independent_families_60m"] == 4.0
+    assert values(with_copies)["independent_families_6h"] == 4.0
     assert values(with_copies)["surprise"] == values(without)["surprise"]
     assert (values(with_copies)["own_text_share"], values(without)["own_text_share"]) == (
         pytest.approx(4 / 14, abs=1e-4), 1.0,
@@ -169,20 +169,21 @@ def test_the_share_of_known_publishers_is_told():
 
 
 @pytest.mark.parametrize(
-    ("articles", "rate", "hours", "expected"),
+    ("articles", "span", "rate", "expected"),
     [
-        (1, 1.0, 1e9, 2.0),  # a hundredth of its articles: one in a hundred hours
-        (1, 100.0, 1e9, 0.2),  # expects one: 1 - 1/e
-        (1, 0.001, 1e9, 3.0),  # no more than three of one publisher
-        (2, 10.0, 1e9, 2.33),  # Poisson of 0.1: 0.00468
+        (1, 1.0, 1.0, 2.0),  # a hundredth of its articles: one in a hundred hours
+        (1, 1.0, 100.0, 0.2),  # expects one: 1 - 1/e
+        (1, 1.0, 0.001, 3.0),  # no more than three of one publisher
+        (2, 1.0, 10.0, 2.33),  # Poisson of 0.1: 0.00468
+        (2, 5.0, 2.0, 2.33),
     ],
 )
-def test_surprise_of_a_well_known_rate_is_that_of_poisson(articles, rate, hours, expected):
-    assert surprise(articles, rate, hours) == pytest.approx(expected, abs=0.01)
+def test_surprise_of_a_well_known_rate_is_that_of_poisson(articles, span, rate, expected):
+    assert surprise(articles, span, rate, 1e9) == pytest.approx(expected, abs=0.01)
 
 
 def test_a_rate_that_was_watched_for_long_is_believed_more():
-    assert surprise(2, 20.0, 0.1) < surprise(2, 20.0, 200.0)
+    assert surprise(2, 1.0, 20.0, 0.1) < surprise(2, 1.0, 20.0, 200.0)
 
 
 @pytest.mark.parametrize(

@@ -8,40 +8,39 @@ of day-precise dates, or its first answer, can fill an event but never make it b
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas import BreakingReason, Mention
 from schemas.article import UNKNOWN_FAMILY
 from schemas.event import SILENCES
-from transforms.score.terms import AT_MOST, REQUIRED, THRESHOLDS, probability
+from transforms.score.terms import AT_MOST, REQUIRED, THRESHOLDS, Values, probability
 from transforms.score.told import Told
 
 BREAKS = 0.5  # score from which an event that passes all required terms breaks
 _HOUR, _FADE_AFTER, _OVER_AFTER = SILENCES  # the latter two without a new article
 _QUARTER = timedelta(minutes=15)
-_FAMILIES = "independent_families_60m"
-_BACK = timedelta(hours=6)  # a late article may still make an event break, or a candidate
-_CANDIDATE_FAMILIES = 2  # within an hour, and for an hour after that
+_FAMILIES = "independent_families_6h"
+_RECENT = timedelta(hours=6)  # that the terms look back on; an article may come so late, too
+_CANDIDATE_FAMILIES = 2  # heard, and for an hour after that
 _STILL_FAMILIES = 2  # fewer within the hour, and what broke is not breaking any longer,
 _LEAST_BREAKING = timedelta(hours=1)  # but not before
 _MOST_BREAKING = timedelta(hours=6)
 
 _ON_TOPIC = 0.01  # share of a publisher's articles that are on one event by chance
 _MOST_SURPRISE = 3.0  # of one publisher
+_EARLIER_HOURS = _RECENT / _HOUR - 1.0
 _KNOWN_HOURS = 24.0  # of looking, from which a publisher's usual rate is known
 
 
 @dataclass(frozen=True)
 class Window:
-    """What happened in the hour before an instant."""
+    """How much was published in the hour before an instant."""
 
     articles_15m: int
     articles_60m: int
     families_60m: int
-    voices: Mapping[str, Sequence[Mention]]  # texts of their own, by known family
-    entropy: float  # of articles over families in the hour, [0, 1]
 
 
 @dataclass(frozen=True)
@@ -79,31 +78,25 @@ def entropy(families: Iterable[str]) -> float:
     return spread / math.log(total)
 
 
-def window_at(timely: Sequence[Mention], at: datetime) -> Window:
+def window_at(timely: Iterable[Mention], at: datetime) -> Window:
     """Count the timely mentions in the hour up to and including ``at``."""
     hour = [m for m in timely if at - _HOUR < m.at <= at]
-    known = [m.family for m in hour if m.family != UNKNOWN_FAMILY]
-    voices: dict[str, list[Mention]] = {}
-    for m in hour:
-        if m.unique and m.family != UNKNOWN_FAMILY:
-            voices.setdefault(m.family, []).append(m)
     return Window(
         articles_15m=sum(m.at > at - _QUARTER for m in hour),
         articles_60m=len(hour),
-        families_60m=len(set(known)),
-        voices=voices,
-        entropy=entropy(known),
+        families_60m=len({m.family for m in hour} - {UNKNOWN_FAMILY}),
     )
 
 
-def surprise(articles: int, rate: float, hours: float) -> float:
-    """Measure how unlikely it is that a publisher has that many articles on one event in an hour.
+def surprise(articles: int, span: float, rate: float, hours: float) -> float:
+    """Measure how unlikely it is that a publisher has that many articles on one event.
 
-    Its rate is only known as well as it was watched: the articles of an hour are Poisson, the
-    rate itself is gamma distributed, so their number is negative binomial.
+    Its rate is only known as well as it was watched: its articles are Poisson, the rate itself is
+    gamma distributed, so their number is negative binomial.
 
     Args:
         articles: at least 1.
+        span: hours that they came in.
         rate: articles an hour that are usual for it then.
         hours: of looking that this rests on.
 
@@ -111,7 +104,7 @@ def surprise(articles: int, rate: float, hours: float) -> float:
         Minus the decimal logarithm of the probability, at most 3.
     """
     shape = max(rate * hours, 1e-6)
-    rest = hours / (hours + _ON_TOPIC)  # chance of none, for a shape of 1
+    rest = hours / (hours + span * _ON_TOPIC)  # chance of none, for a shape of 1
     term = rest**shape
     below = term
     for n in range(1, articles):
@@ -120,22 +113,35 @@ def surprise(articles: int, rate: float, hours: float) -> float:
     return min(_MOST_SURPRISE, -math.log10(max(1.0 - below, 1e-12)))
 
 
-def measure(window: Window, age: timedelta, novelty: float, at: datetime) -> dict[str, float]:
-    """Measure every term of the score."""
-    voices = list(window.voices.values())
-    own = [m for texts in voices for m in texts]
-    latest = sum(m.at > at - _QUARTER for m in own)
-    earlier = (len(own) - latest) / 3.0  # per quarter of an hour
-    known = sum(texts[-1].usual_rate_hours >= _KNOWN_HOURS for texts in voices)
+def measure(recent: Sequence[Mention], age: timedelta, novelty: float, at: datetime) -> Values:
+    """Measure every term of the score.
+
+    Args:
+        recent: timely mentions of the last six hours.
+        age: since the first mention.
+        novelty: of the event, see ``EventState``.
+        at: the instant.
+    """
+    known = [m.family for m in recent if m.family != UNKNOWN_FAMILY]
+    voices: dict[str, list[Mention]] = {}
+    for m in recent:
+        if m.unique and m.family != UNKNOWN_FAMILY:
+            voices.setdefault(m.family, []).append(m)
+    own = [m for texts in voices.values() for m in texts]
+    latest = [m for m in own if m.at > at - _HOUR]
+    span = max(1.0, (at - min((m.at for m in own), default=at)) / _HOUR)
+    watched = sum(texts[0].usual_rate_hours >= _KNOWN_HOURS for texts in voices.values())
     return {
         _FAMILIES: float(len(voices)),
+        "independent_families_60m": float(len({m.family for m in latest})),
         "surprise": sum(
-            surprise(len(texts), texts[0].usual_rate, texts[0].usual_rate_hours) for texts in voices
+            surprise(len(texts), span, texts[0].usual_rate, texts[0].usual_rate_hours)
+            for texts in voices.values()
         ),
-        "acceleration": latest / max(1.0, earlier),
-        "source_entropy": window.entropy,
-        "own_text_share": len(own) / window.articles_60m if window.articles_60m else 0.0,
-        "known_publishers": known / len(voices) if voices else 0.0,
+        "acceleration": len(latest) / max(1.0, (len(own) - len(latest)) / _EARLIER_HOURS),
+        "source_entropy": entropy(known),
+        "own_text_share": len(own) / len(recent) if recent else 0.0,
+        "known_publishers": watched / len(voices) if voices else 0.0,
         "novelty": novelty,
         "age_hours": age / _HOUR,
     }
@@ -157,14 +163,14 @@ def moments(
     for at in sorted({m.at for m in timely}):
         while end < len(timely) and timely[end].at <= at:
             end += 1
-        while timely[start].at <= at - _HOUR:
+        while timely[start].at <= at - _RECENT:
             start += 1
         if since is None or at >= since:
-            yield _moment(window_at(timely[start:end], at), at - first, novelty, at)
+            yield _moment(timely[start:end], at - first, novelty, at)
 
 
-def _moment(window: Window, age: timedelta, novelty: float, at: datetime) -> Moment:
-    values = measure(window, age, novelty, at)
+def _moment(recent: Sequence[Mention], age: timedelta, novelty: float, at: datetime) -> Moment:
+    values = measure(recent, age, novelty, at)
     reasons = tuple(
         BreakingReason(code, round(values[code], 4), needed, _passed(code, values[code], needed))
         for code, needed in THRESHOLDS.items()
@@ -206,18 +212,19 @@ def follow(
         return Breaking(
             state, broken.breaking_since, broken.breaking_score, broken.breaking_reasons
         )
-    seen = list(moments(mentions, novelty, before.as_of - _BACK if before else None))
-    broke = next((moment for moment in seen if moment.breaks), None)
-    if broke is not None:
-        state = _state_after(mentions, broke.at, as_of)
-        return Breaking(state, broke.at, broke.score, broke.reasons)
+    seen = []
+    for moment in moments(mentions, novelty, before.as_of - _RECENT if before else None):
+        if moment.breaks:
+            state = _state_after(mentions, moment.at, as_of)
+            return Breaking(state, moment.at, moment.score, moment.reasons)
+        seen.append(moment)
     highest = max(seen, key=lambda moment: moment.score, default=None)
     state = "candidate" if any(_is_candidate(moment, as_of) for moment in seen) else "none"
     if before is not None and (highest is None or before.breaking_score >= highest.score):
         return Breaking(state, None, before.breaking_score, before.breaking_reasons)
     if highest is None:
         first, last = min(m.at for m in mentions), max(m.at for m in mentions)
-        highest = _moment(window_at((), last), last - first, novelty, last)
+        highest = _moment((), last - first, novelty, last)
     return Breaking(state, None, highest.score, highest.reasons)
 
 

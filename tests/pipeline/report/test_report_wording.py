@@ -117,10 +117,10 @@ def test_day_without_an_hour_is_not_shown_as_an_hour():
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        (BreakingReason("independent_families_60m", 4, 3, True),
-         "Publishers with a text of their own within 60 minutes: 4 – enough, needs at least 3."),
-        (BreakingReason("independent_families_60m", 1, 3, False),
-         "Publishers with a text of their own within 60 minutes: 1 – not enough, "
+        (BreakingReason("independent_families_6h", 4, 3, True),
+         "Publishers with a text of their own within six hours: 4 – enough, needs at least 3."),
+        (BreakingReason("independent_families_6h", 1, 3, False),
+         "Publishers with a text of their own within six hours: 1 – not enough, "
          "needs at least 3."),
         (BreakingReason("age_hours", 2.5, 6, True),
          "Hours since the first report: 2.5 – low enough, needs at most 6."),
