@@ -45,7 +45,7 @@ def score_as_shipped(
     mentions: Sequence[Mention], novelty: float, as_of: datetime
 ) -> Iterator[Moment]:
     """Score an event as the pipeline does."""
-    for found in breaking.moments(mentions, novelty):
+    for found in breaking.moments(mentions):
         yield Moment(found.at, found.score, found.reasons, found.gates)
 
 

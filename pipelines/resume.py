@@ -448,6 +448,7 @@ def _decision(row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, R
         sequence=row["sequence"],
         usual_rate=row["usual_rate"],
         usual_rate_hours=row["usual_rate_hours"],
+        novelty=row["novelty"],
     )
     novelty = events.get(first["event_id"], {}).get("novelty", 1.0)
     return Decision(assignment, moves, round(novelty, 4))

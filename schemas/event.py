@@ -57,6 +57,7 @@ class Assignment:
     votes: bool = False  # it belongs to the second event as well, which speaks for a merge
     usual_rate: float = 0.0  # see Mention
     usual_rate_hours: float = 0.0
+    novelty: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Mention:
     unique: bool  # neither a copy nor a changed text
     usual_rate: float  # articles an hour that are usual for its family then
     usual_rate_hours: float  # of looking at the family that this rests on
+    novelty: float  # 1 less the cosine of the nearest article that was in another event
     language: str
     title: str  # "" for a copy
     sentences: tuple[str, ...]  # its first ones worth quoting, at most three; none for a copy

@@ -186,6 +186,9 @@ ARTICLES = Table(
         Column("backfill", "bool", "Came with the first answer of its feed, or after an outage."),
         Column("usual_rate", "float64", "Articles an hour usual for its publisher at that hour."),
         Column("usual_rate_hours", "float64", "Hours of looking at the publisher it rests on."),
+        Column(
+            "novelty", "float64", "1 less the cosine of the nearest article then in another event."
+        ),
         Column("sequence", "int64", "Place in the order in which articles were decided on."),
         _vector("embedding", "Unit vector of title and lead."),
         _EMBEDDING_MODEL,

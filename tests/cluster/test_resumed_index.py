@@ -97,8 +97,8 @@ def test_an_index_that_goes_on_from_the_tables_decides_alike(
             expected.event_id, expected.role, expected.sequence,
         )  # fmt: skip
         assert found.score == pytest.approx(expected.score, abs=1e-3)
-        assert (found.usual_rate, found.usual_rate_hours) == (
-            expected.usual_rate, expected.usual_rate_hours,
+        assert (found.usual_rate, found.usual_rate_hours, found.novelty) == (
+            expected.usual_rate, expected.usual_rate_hours, expected.novelty,
         )  # fmt: skip
         assert [(m.from_event, m.to_event, m.article_ids) for m in again.moves()] == [
             (m.from_event, m.to_event, m.article_ids) for m in index.moves()

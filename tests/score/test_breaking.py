@@ -13,20 +13,21 @@ def at(minute):
     return START + timedelta(minutes=minute)
 
 
-def reports(*minutes_and_families, unique=True, timely=True, rate=0.5, hours=48.0):
+def reports(*minutes_and_families, unique=True, timely=True, rate=0.5, hours=48.0, novelty=0.8):
     return [
         Mention(
             article_id=f"a{family}{minute}", revision=1, at=at(minute), dated=True,
             published_at=at(minute), timely=timely, family=family, role="member", unique=unique,
-            usual_rate=rate, usual_rate_hours=hours, language="en", title="", sentences=(),
+            usual_rate=rate, usual_rate_hours=hours, novelty=novelty,
+            language="en", title="", sentences=(),
         )
         for minute, family in minutes_and_families
     ]  # fmt: skip
 
 
-def last(mentions, novelty=0.8):
+def last(mentions):
     """Give the last moment of an event."""
-    return list(moments(mentions, novelty))[-1]
+    return list(moments(mentions))[-1]
 
 
 def values(moment):
@@ -37,39 +38,42 @@ BURST = reports((0, "a"), (12, "b"), (20, "c"), (31, "d"))
 
 
 def test_an_event_breaks_with_its_third_family():
-    found = follow(BURST, novelty=0.8, as_of=at(31))
+    found = follow(BURST, as_of=at(31))
     assert (found.state, found.since) == ("breaking", at(20))
     assert {r.code: r.value for r in found.reasons}["independent_families_6h"] == 3.0
 
 
 @pytest.mark.parametrize(
-    ("mentions", "novelty", "failed"),
+    ("mentions", "failed"),
     [
         pytest.param(
-            reports((0, "a"), (190, "b"), (380, "c"), (570, "d")), 0.8, "independent_families_6h",
+            reports((0, "a"), (190, "b"), (380, "c"), (570, "d")), "independent_families_6h",
             id="four families, but never three within six hours",
         ),
         pytest.param(
-            reports((0, "a"), (5, "a"), (9, "a"), (12, "a")), 0.8, "independent_families_6h",
+            reports((0, "a"), (5, "a"), (9, "a"), (12, "a")), "independent_families_6h",
             id="one family under many feeds",
         ),
         pytest.param(
-            reports((0, "a")) + reports((5, "b"), (9, "c"), (12, "d"), unique=False), 0.8,
+            reports((0, "a")) + reports((5, "b"), (9, "c"), (12, "d"), unique=False),
             "independent_families_6h", id="a wire story copied by others",
         ),
         pytest.param(
-            reports((0, "a"), (1500, "b"), (1505, "c"), (1510, "d")), 0.8, "age_hours",
+            reports((0, "a"), (1500, "b"), (1505, "c"), (1510, "d")), "age_hours",
             id="an old event in the news again",
         ),
-        pytest.param(BURST, 0.1, "novelty", id="more of the same story"),
         pytest.param(
-            reports((0, "unknown"), (1, "unknown"), (2, "unknown")), 0.8,
-            "independent_families_6h", id="files of unknown origin",
+            reports((0, "a"), (12, "b"), (20, "c"), novelty=0.1), "novelty",
+            id="more of the same story",
+        ),
+        pytest.param(
+            reports((0, "unknown"), (1, "unknown"), (2, "unknown")), "independent_families_6h",
+            id="files of unknown origin",
         ),
     ],
 )  # fmt: skip
-def test_what_does_not_break(mentions, novelty, failed):
-    found = follow(mentions, novelty, as_of=max(m.at for m in mentions))
+def test_what_does_not_break(mentions, failed):
+    found = follow(mentions, as_of=max(m.at for m in mentions))
     assert found.since is None
     assert found.state in ("none", "candidate")
     assert failed in [r.code for r in found.reasons if not r.passed]
@@ -78,7 +82,7 @@ def test_what_does_not_break(mentions, novelty, failed):
 @pytest.mark.parametrize("rate", [0.5, 30.0])
 def test_what_is_not_timely_never_breaks(rate):
     mentions = reports((0, "a"), (0, "b"), (0, "c"), timely=False, rate=rate)
-    found = follow(mentions, 0.8, as_of=at(0))
+    found = follow(mentions, as_of=at(0))
     assert (found.state, found.since) == ("none", None)
     assert [reason.code for reason in found.reasons] == list(THRESHOLDS)
 
@@ -96,21 +100,21 @@ def test_what_is_not_timely_never_breaks(rate):
     ],
 )
 def test_a_broken_event_develops_fades_and_ends(minutes, state):
-    found = follow(BURST, 0.8, as_of=at(minutes))
+    found = follow(BURST, as_of=at(minutes))
     assert (found.state, found.since) == (state, at(20))
 
 
 def test_an_event_is_breaking_as_long_as_two_families_add_to_it_but_not_for_ever():
     steady = reports(*[(minute, "abcdef"[minute // 10 % 6]) for minute in range(0, 600, 10)])
-    assert follow(steady[:24], 0.8, at(230)).state == "breaking"
-    assert follow(steady, 0.8, at(590)).state == "developing"
+    assert follow(steady[:24], at(230)).state == "breaking"
+    assert follow(steady, at(590)).state == "developing"
     alone = BURST + reports(*[(minute, "d") for minute in range(40, 200, 10)])
-    assert follow(alone, 0.8, at(190)).state == "developing"
+    assert follow(alone, at(190)).state == "developing"
 
 
 @pytest.mark.parametrize(("minutes", "state"), [(5, "candidate"), (64, "candidate"), (65, "none")])
 def test_two_families_are_a_candidate_for_an_hour(minutes, state):
-    found = follow(reports((0, "a"), (5, "b")), 0.8, as_of=at(minutes))
+    found = follow(reports((0, "a"), (5, "b")), as_of=at(minutes))
     assert (found.state, found.since) == (state, None)
 
 
@@ -118,31 +122,31 @@ def test_the_state_does_not_depend_on_when_one_looked_before(told_that):
     later = reports((70, "e"), (71, "f"), (140, "a"), (141, "b"))
     for looked in (5, 15, 25, 45, 100):
         known = [m for m in BURST + later if m.at <= at(looked)]
-        told = told_that(follow(known, 0.8, at(looked)), at(looked))
+        told = told_that(follow(known, at(looked)), at(looked))
         for now in (150, 200, 400):
-            found = follow(BURST + later, 0.8, at(now), told, told if told.breaking_since else None)
-            assert found == follow(BURST + later, 0.8, at(now))
+            found = follow(BURST + later, at(now), told, told if told.breaking_since else None)
+            assert found == follow(BURST + later, at(now))
 
 
 def test_a_late_article_still_makes_an_event_break(told_that):
-    told = told_that(follow(BURST[:2], 0.8, at(50)), at(50))
+    told = told_that(follow(BURST[:2], at(50)), at(50))
     assert told.breaking_since is None
-    assert follow(BURST[:3], 0.8, at(55), told).since == at(20)
+    assert follow(BURST[:3], at(55), told).since == at(20)
 
 
 def test_it_breaks_once_and_keeps_the_reasons_of_that_moment():
     later = reports((50, "e"), (51, "f"), (52, "g"))
-    first, both = follow(BURST, 0.8, at(31)), follow(BURST + later, 0.8, at(52))
+    first, both = follow(BURST, at(31)), follow(BURST + later, at(52))
     assert both.since == first.since
     assert (both.score, both.reasons) == (first.score, first.reasons)
 
 
 def test_the_order_of_mentions_does_not_matter():
-    assert follow(BURST[::-1], 0.8, at(31)) == follow(BURST, 0.8, at(31))
+    assert follow(BURST[::-1], at(31)) == follow(BURST, at(31))
 
 
 def test_more_voices_score_higher():
-    scores = [moment.score for moment in moments(BURST, 0.8)]
+    scores = [moment.score for moment in moments(BURST)]
     assert scores == sorted(scores)
     assert 0.0 < scores[0] < scores[-1] < 1.0
 

@@ -13,6 +13,7 @@ from schemas import (
     ComparedArticle,
     Decision,
     EventState,
+    Mention,
     Move,
     Neighbour,
 )
@@ -76,7 +77,9 @@ class EventIndex:
         self._rates = UsualRates(window)
         self._due: list[tuple[float, str]] = []  # events to be described again; a heap
         self._repeated = False  # what was decided before, and nothing else since
-        self._usual = NEW  # for the publisher of the article that is decided on
+        # Of the article that is decided on:
+        self._usual = NEW  # for its publisher
+        self._novelty: float | None = None  # see Mention; None before it is measured
         self._events: dict[str, OpenEvent] = {}
         self._event_of: dict[str, str] = {}  # article → event, copies included
         self._members: dict[str, Member] = {}
@@ -97,11 +100,13 @@ class EventIndex:
             self._repeated = False
         self._decided += 1
         self._usual = self._observe(compared.embedded.article)
+        self._novelty = None
         return replace(
             self._assign(compared),
             sequence=self._decided,
             usual_rate=self._usual.per_hour,
             usual_rate_hours=self._usual.hours,
+            novelty=1.0 if self._novelty is None else self._novelty,
         )
 
     def _observe(self, article: Article) -> Rate:
@@ -138,6 +143,7 @@ class EventIndex:
         Training replays a labelled stream this way. Copies and revisions follow their article
         as always.
         """
+        self._novelty = None
         settled = self._settle(compared)
         if settled is not None:
             return settled
@@ -163,6 +169,7 @@ class EventIndex:
         self._clock.advance(at)
         self._decided = max(self._decided, assignment.sequence)
         self._usual = Rate(assignment.usual_rate, assignment.usual_rate_hours)
+        self._novelty = assignment.novelty
         if assignment.role != "update":
             self._rates.learn(compared.embedded.article)
         if assignment.role in ("update", "duplicate") and event in self._events:
@@ -422,7 +429,15 @@ class EventIndex:
         self._touched[event] = None
         if compared is not None:
             role = "member" if len(state.members) > 1 else "seed"
-            state.mentions.append(mention_of(compared, role, self._usual))
+            state.mentions.append(self._mention(compared, role, event))
+
+    def _mention(self, compared: ComparedArticle, role: str, event: str) -> Mention:
+        if self._novelty is None:
+            elsewhere = [
+                n.cosine for n in compared.neighbours if self._event_of.get(n.article_id) != event
+            ]
+            self._novelty = round(1.0 - max(elsewhere, default=0.0), 4)
+        return mention_of(compared, role, self._usual, self._novelty)
 
     def changed(self) -> Iterator[EventState]:
         """Describe the open events that changed, or fell silent, since the last call."""
@@ -519,7 +534,7 @@ class EventIndex:
             self._copies.setdefault(compared.verdict.of, []).append(article.article_id)
         self._touched[event] = None
         self._events[event].article_ids.add(article.article_id)
-        self._events[event].mentions.append(mention_of(compared, role, self._usual))
+        self._events[event].mentions.append(self._mention(compared, role, event))
         self._events[event].touch(at)
         return Assignment(compared, event, role, score, evidence, False)
 

@@ -10,7 +10,9 @@ from transforms.cluster.sentences import lead_sentences
 from transforms.cluster.usual_rates import NEW, Rate, is_timely
 
 
-def mention_of(compared: ComparedArticle, role: str, usual: Rate = NEW) -> Mention:
+def mention_of(
+    compared: ComparedArticle, role: str, usual: Rate = NEW, novelty: float = 1.0
+) -> Mention:
     """Reduce an article to what the row of its event depends on."""
     article = compared.embedded.article
     copy = role == "duplicate"
@@ -26,6 +28,7 @@ def mention_of(compared: ComparedArticle, role: str, usual: Rate = NEW) -> Menti
         unique=compared.verdict.kind == "none" and role != "update",
         usual_rate=usual.per_hour,
         usual_rate_hours=usual.hours,
+        novelty=novelty,
         language=article.language,
         title="" if copy else article.title,
         sentences=() if copy else _sentences(article),

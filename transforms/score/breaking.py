@@ -113,13 +113,12 @@ def surprise(articles: int, span: float, rate: float, hours: float) -> float:
     return min(_MOST_SURPRISE, -math.log10(max(1.0 - below, 1e-12)))
 
 
-def measure(recent: Sequence[Mention], age: timedelta, novelty: float, at: datetime) -> Values:
+def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
     """Measure every term of the score.
 
     Args:
         recent: timely mentions of the last six hours.
         age: since the first mention.
-        novelty: of the event, see ``EventState``.
         at: the instant.
     """
     known = [m.family for m in recent if m.family != UNKNOWN_FAMILY]
@@ -142,19 +141,16 @@ def measure(recent: Sequence[Mention], age: timedelta, novelty: float, at: datet
         "source_entropy": entropy(known),
         "own_text_share": len(own) / len(recent) if recent else 0.0,
         "known_publishers": watched / len(voices) if voices else 0.0,
-        "novelty": novelty,
+        "novelty": sum(m.novelty for m in own) / len(own) if own else 0.0,
         "age_hours": age / _HOUR,
     }
 
 
-def moments(
-    mentions: Sequence[Mention], novelty: float, since: datetime | None = None
-) -> Iterator[Moment]:
+def moments(mentions: Sequence[Mention], since: datetime | None = None) -> Iterator[Moment]:
     """Look at an event as of each of its timely articles, oldest first.
 
     Args:
         mentions: dated ones, in any order; at least one.
-        novelty: of the event, see ``EventState``.
         since: leave out moments before it.
     """
     first = min(m.at for m in mentions)
@@ -166,11 +162,11 @@ def moments(
         while timely[start].at <= at - _RECENT:
             start += 1
         if since is None or at >= since:
-            yield _moment(timely[start:end], at - first, novelty, at)
+            yield _moment(timely[start:end], at - first, at)
 
 
-def _moment(recent: Sequence[Mention], age: timedelta, novelty: float, at: datetime) -> Moment:
-    values = measure(recent, age, novelty, at)
+def _moment(recent: Sequence[Mention], age: timedelta, at: datetime) -> Moment:
+    values = measure(recent, age, at)
     reasons = tuple(
         BreakingReason(code, round(values[code], 4), needed, _passed(code, values[code], needed))
         for code, needed in THRESHOLDS.items()
@@ -185,7 +181,6 @@ def _passed(code: str, value: float, needed: float) -> bool:
 
 def follow(
     mentions: Sequence[Mention],
-    novelty: float,
     as_of: datetime,
     before: Told | None = None,
     broken: Told | None = None,
@@ -202,7 +197,6 @@ def follow(
 
     Args:
         mentions: dated ones, in any order; at least one.
-        novelty: of the event, see ``EventState``.
         as_of: time to judge by, not before the latest mention.
         before: what was said of the event last.
         broken: what was said when it broke, or when an event broke that it took over.
@@ -213,7 +207,7 @@ def follow(
             state, broken.breaking_since, broken.breaking_score, broken.breaking_reasons
         )
     seen = []
-    for moment in moments(mentions, novelty, before.as_of - _RECENT if before else None):
+    for moment in moments(mentions, before.as_of - _RECENT if before else None):
         if moment.breaks:
             state = _state_after(mentions, moment.at, as_of)
             return Breaking(state, moment.at, moment.score, moment.reasons)
@@ -224,7 +218,7 @@ def follow(
         return Breaking(state, None, before.breaking_score, before.breaking_reasons)
     if highest is None:
         first, last = min(m.at for m in mentions), max(m.at for m in mentions)
-        highest = _moment((), last - first, novelty, last)
+        highest = _moment((), last - first, last)
     return Breaking(state, None, highest.score, highest.reasons)
 
 

@@ -40,7 +40,7 @@ def score_event(
     first, last = dated[0].at, max(told.at for told in dated)
     as_of = max(state.clock, last)
     broken = before if before and before.breaking_since else taken_over
-    breaking = follow(dated, state.novelty, as_of, before, broken)
+    breaking = follow(dated, as_of, before, broken)
     alert_id = broken.alert_id if broken else state.event_id if breaking.since else ""
     now = window_at([told for told in dated if told.timely], as_of)
     copies = {told.article_id for told in ordered if told.role == "duplicate"}

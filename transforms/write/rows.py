@@ -54,6 +54,7 @@ def article_row(assignment: Assignment) -> Row:
             "event_evidence": assignment.evidence,
             "usual_rate": assignment.usual_rate,
             "usual_rate_hours": assignment.usual_rate_hours,
+            "novelty": assignment.novelty,
             "sequence": assignment.sequence,
             "embedding": embedded.embedding,
             "embedding_model": embedded.embedding_model,

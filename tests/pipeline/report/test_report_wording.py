@@ -135,7 +135,8 @@ def test_day_without_an_hour_is_not_shown_as_an_hour():
         (BreakingReason("lunar_phase", 0.2, 0.5, False),
          "Lunar phase: 0.2 – not enough, needs at least 0.5."),
         (BreakingReason("novelty", float("nan"), 0.5, False),
-         "Difference from earlier events, 0 to 1: – – not enough, needs at least 0.5."),
+         "Difference of these texts from all other events, 0 to 1: – – not enough, needs at "
+         "least 0.5."),
     ],
     ids=["floor-passed", "floor-missed", "ceiling-passed", "ceiling-missed",
          "for", "against", "unknown", "nan"],
