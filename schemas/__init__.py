@@ -24,11 +24,12 @@ from schemas.event import (
     Moved,
 )
 from schemas.feed import Attempt, Dropped, Fetch, Reading
+from schemas.notice import Notice, TakenBack
 from schemas.page import Page
 from schemas.reject import Rejected, Repeat
 from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
 
-SCHEMA_VERSION = "2"  # raised when a table's columns or their meaning change
+SCHEMA_VERSION = "3"  # raised when a table's columns or their meaning change
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -59,9 +60,11 @@ __all__ = [
     "Move",
     "Moved",
     "Neighbour",
+    "Notice",
     "Page",
     "Reading",
     "Rejected",
     "Repeat",
     "Sighting",
+    "TakenBack",
 ]

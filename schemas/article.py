@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.entry import Identified
+from schemas.notice import Notice
 
 UNKNOWN_FAMILY = "unknown"  # publisher of an item that names none
 PUBLISHED_SOURCES = (
@@ -66,6 +67,7 @@ class Article:
     extraction_method: str
     access_state: str
     content_hash: str  # SHA-256 hex of the normalised title and body
+    notices: tuple[Notice, ...] = ()  # that it says of itself; rows of their own
 
 
 @dataclass(frozen=True)
