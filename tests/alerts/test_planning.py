@@ -171,7 +171,7 @@ def test_of_two_alerts_of_others_that_told_more_goes_on(plan, make_event):
 
 NamingEvent = make_dataclass(
     "NamingEvent",
-    [("alert_id", str, ""), ("retraction_count", int, 0)],
+    [("alert_id", str, "")],
     bases=(Event,),
     frozen=True,
 )
@@ -207,8 +207,8 @@ def test_the_name_that_the_row_gives_goes_on_when_the_sink_knows_it(plan, make_e
 
 
 def test_an_article_that_is_taken_back_is_told_at_once(plan, make_event):
-    rounds = plan([naming(make_event())], [naming(make_event(1), retraction_count=1)],
-                  [naming(make_event(2), retraction_count=1)])  # fmt: skip
+    rounds = plan([make_event()], [make_event(1, retraction_count=1)],
+                  [make_event(2, retraction_count=1)])  # fmt: skip
     assert [told(alerts) for alerts in rounds[1:]] == [
         [("e1", 2, "updated", ("retracted",))], []
     ]  # fmt: skip
