@@ -14,6 +14,7 @@ from schemas import (
     EventChange,
     Fetch,
     Moved,
+    Notice,
     Reading,
     Rejected,
     Repeat,
@@ -64,7 +65,7 @@ ONCE = Mode()  # a run that ends
 class Compared(NamedTuple):
     """Articles with their copy verdicts, and what became no article."""
 
-    compared: beam.PCollection[ComparedArticle]
+    compared: beam.PCollection[ComparedArticle | Notice]
     repeats: beam.PCollection[Repeat]
     sightings: beam.PCollection[Sighting]
     readings: tuple[beam.PCollection[Reading], ...]  # of feeds and lists of feeds
@@ -76,6 +77,7 @@ class Detected(NamedTuple):
 
     assignments: beam.PCollection[Assignment]
     moved: beam.PCollection[Moved]
+    notices: beam.PCollection[Notice]
     events: beam.PCollection[Event]
     changes: beam.PCollection[EventChange]
     repeats: beam.PCollection[Repeat]
@@ -135,6 +137,7 @@ def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) 
     return Detected(
         clustered.assignments,
         clustered.moved,
+        clustered.notices,
         scored.events,
         scored.changes,
         upto.repeats,
@@ -180,4 +183,5 @@ def _tables(detected: Detected) -> dict[str, beam.PCollection]:
         "event_articles": detected.assignments,
         "event_changes": detected.changes,
         "sightings": detected.sightings,
+        "article_notices": detected.notices,
     }

@@ -25,6 +25,7 @@ from schemas import (
     Keyword,
     LanguageCount,
     Move,
+    Notice,
     Sighting,
 )
 from schemas.event import MERGED
@@ -123,6 +124,15 @@ class OutputSeeds:
             told = places.get((row["article_id"], row["revision"]))
             first = _history(told)[0] if told else _guessed_place(row)
             yield _decision(row, first, tuple(due), open_events)
+
+    def notices(self) -> Iterator[Notice]:
+        """See ``Seeds``; what stands in an output twice comes once."""
+        there = {row["article_id"] for row in _articles(self)}
+        found: dict[tuple[str, str], Notice] = {}
+        for row in _rows(self, "article_notices", _COLUMNS["article_notices"]):
+            if row["article_id"] in there:
+                found.setdefault((row["article_id"], row["kind"]), Notice(**row))
+        yield from sorted(found.values(), key=lambda n: (n.noticed_at, n.article_id, n.kind))
 
     def last_sequence(self) -> int:
         """See ``Seeds``."""

@@ -24,6 +24,7 @@ from schemas.event import (
     Moved,
 )
 from schemas.feed import Attempt, Dropped, Fetch, Reading
+from schemas.notice import Notice, TakenBack
 from schemas.page import Page
 from schemas.reject import Rejected, Repeat
 from schemas.verdict import ComparedArticle, DuplicateVerdict, Neighbour
@@ -59,9 +60,11 @@ __all__ = [
     "Move",
     "Moved",
     "Neighbour",
+    "Notice",
     "Page",
     "Reading",
     "Rejected",
     "Repeat",
     "Sighting",
+    "TakenBack",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.entry import Identified
+from schemas.notice import Notice
 
 UNKNOWN_FAMILY = "unknown"  # publisher of an item that names none
 PUBLISHED_SOURCES = (
@@ -67,6 +68,7 @@ class Article:
     access_state: str
     content_hash: str  # SHA-256 hex of the normalised title and body
     backfill: bool = False  # came with the first answer of its feed, or the first after a gap
+    notices: tuple[Notice, ...] = ()  # that it says of itself; rows of their own
 
 
 @dataclass(frozen=True)

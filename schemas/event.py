@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from schemas.notice import Notice
 from schemas.verdict import ComparedArticle
 
 EVENT_STATUSES = ("active", "merged", "closed")
@@ -201,6 +202,8 @@ class EventState:
     clock: datetime  # largest event time the partition had seen when this state was taken
     mentions: tuple[Mention, ...]  # its articles, in the order they joined; at least one
     sequence: int = 0  # of the last decision when this state was taken
+    notices: tuple[Notice, ...] = ()  # of its articles, in order of time
+    news: tuple[Notice, ...] = ()  # those of them that no state told of before
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,8 @@ class Event:
     novelty: float
     centroid: bytes
     embedding_model: str
+    correction_count: int = 0  # articles that were corrected
+    retraction_count: int = 0  # articles that were taken back or are gone
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,8 @@ class EventChange:
     """Something that happened to an event, in the shape of a CloudEvent 1.0."""
 
     id: str  # hash of subject, type and time: the same on replay
-    type: str  # org.newsevents.event.created, .updated, .breaking, .merged or .closed
+    type: str  # org.newsevents.event.created, .updated, .breaking, .corrected, .retracted,
+    # .merged or .closed
     subject: str  # event_id
     time: datetime  # UTC, in event time
     data: str  # JSON object

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.alert import ALERT_FORMATS
 from schemas.alert import OUTCOMES as ALERT_OUTCOMES
 from schemas.feed import OUTCOMES
+from schemas.notice import NOTICE_KINDS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -247,6 +248,8 @@ EVENTS = Table(
         _count("unique_article_count", "Articles that are not copies."),
         _count("duplicate_count", "Copies."),
         _count("publisher_family_count", "Different publisher families."),
+        _count("correction_count", "Articles that say they were corrected."),
+        _count("retraction_count", "Articles that were taken back, or whose page is gone."),
         _share("source_diversity", "Entropy of articles over families, 0 to 1."),
         _count("articles_15m", "Articles in the 15 minutes before counts_as_of."),
         _count("articles_60m", "Articles in the 60 minutes before counts_as_of."),
@@ -339,7 +342,11 @@ EVENT_CHANGES = Table(
         _text("id", "Hash of subject, type and time."),
         _text("source", "Always /newsevents."),
         _text("specversion", "Always 1.0."),
-        _text("type", "org.newsevents.event.created, .updated, .breaking, .merged or .closed."),
+        _text(
+            "type",
+            "org.newsevents.event.created, .updated, .breaking, .corrected, "
+            ".retracted, .merged or .closed.",
+        ),
         _text("subject", "event_id."),
         _time("time", "Event time of the change."),
         _text("data", "JSON object with the details."),
@@ -449,6 +456,22 @@ ALERTS = Table(
     ),
 )  # fmt: skip
 
+ARTICLE_NOTICES = Table(
+    name="article_notices",
+    description="One row per article and kind of notice: that it was corrected or taken back.",
+    key=("article_id", "kind", "noticed_at"),
+    partition_by="noticed_at",
+    columns=(
+        _text("article_id", "Article."),
+        _text("kind", f"{', '.join(NOTICE_KINDS[:-1])} or {NOTICE_KINDS[-1]} (HTTP 404 or 410)."),
+        _time("noticed_at", "When the publisher says it happened, else when it was seen."),
+        _text("evidence", "What said so; secrets redacted."),
+        _ROUND,
+        _SCHEMA_VERSION,
+    ),
+)
+
 TABLES = (
     ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS, FETCH_LOG, ALERTS,
+    ARTICLE_NOTICES,
 )  # fmt: skip

@@ -172,7 +172,7 @@ class Planner:
             state=event.breaking_state,
             title=title_of(event),
             publisher_family_count=event.publisher_family_count,
-            retraction_count=_retractions(event),
+            retraction_count=event.retraction_count,
             planned_at=event.counts_as_of,
             format=sink.format,
             body=body_of(news, sink.format),
@@ -191,7 +191,7 @@ def is_over(alert: Alert) -> bool:
 
 def alert_id_of(event: Event) -> str:
     """Name the alert of an event: what its row says, else the event itself."""
-    return getattr(event, "alert_id", "") or event.event_id
+    return event.alert_id or event.event_id
 
 
 def follow(event_id: str, into: Mapping[str, str]) -> str:
@@ -201,10 +201,6 @@ def follow(event_id: str, into: Mapping[str, str]) -> str:
         met.add(following)
         event_id = following
     return event_id
-
-
-def _retractions(event: Event) -> int:
-    return int(getattr(event, "retraction_count", 0) or 0)
 
 
 def _is_news(sink: Sink, event: Event, now: datetime) -> bool:
@@ -230,7 +226,7 @@ def _why(sink: Sink, event: Event, told: Alert, joined: bool) -> tuple[str, ...]
         why.append("state")
     if joined or event.event_id != told.event_id:
         why.append("merged")
-    if _retractions(event) > told.retraction_count:
+    if event.retraction_count > told.retraction_count:
         why.append("retracted")
     if event.counts_as_of - told.planned_at >= sink.update_gap:
         if title_of(event) != told.title:

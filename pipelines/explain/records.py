@@ -76,6 +76,17 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Noticed:
+    """That an article was corrected or taken back."""
+
+    article_id: str
+    title: str
+    kind: str  # corrected, retracted or gone
+    at: datetime | None
+    evidence: str
+
+
+@dataclass(frozen=True)
 class ArticleWhy:
     """Why an article is in its event."""
 
@@ -92,6 +103,7 @@ class ArticleWhy:
     later: tuple[Decision, ...]  # of changed texts, which followed
     left: tuple[Decision, ...]  # events it was in before
     copy: CopyCheck
+    notices: tuple[Noticed, ...]
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,7 @@ class Member:
 class Change:
     """Something that happened to an event."""
 
-    kind: str  # created, breaking, merged or closed
+    kind: str  # created, breaking, corrected, retracted, merged or closed
     at: datetime | None
 
 
@@ -137,6 +149,7 @@ class EventWhy:
     left: tuple[Member, ...]  # were in it once
     absorbed: tuple[Absorbed, ...]
     changes: tuple[Change, ...]
+    notices: tuple[Noticed, ...]  # of the articles it has
 
 
 def plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ _COLUMNS = {
         "second_score", "channels",
     ),
     "event_changes": ("id", "type", "subject", "time"),
+    "article_notices": ("article_id", "kind", "noticed_at", "evidence"),
 }  # fmt: skip
 _NEEDED = ("articles", "events")  # without these two there is nothing to explain
 
@@ -79,6 +80,13 @@ SELECT event_id, merged_into FROM events_latest WHERE status = 'merged' AND merg
 _CHANGES = """
 SELECT DISTINCT subject, string_split(type, '.')[-1] AS kind, epoch_us(time) AS time
 FROM event_changes WHERE subject IN (SELECT unnest($ids)) ORDER BY time, kind, subject
+"""
+
+_NOTICES = """
+SELECT article_id, coalesce(kind, '') AS kind, epoch_us(min(noticed_at)) AS noticed_at,
+    coalesce(first(evidence ORDER BY noticed_at, evidence), '') AS evidence
+FROM article_notices WHERE article_id IN (SELECT unnest($ids))
+GROUP BY article_id, kind ORDER BY noticed_at, article_id, kind
 """
 
 # What was measured when an article came; a row of a later move does not repeat it.
@@ -137,6 +145,10 @@ class Stored:
     def changes(self, ids: Iterable[str]) -> list[Row]:
         """Give what happened to these events, in order of time."""
         return self._rows(_CHANGES, ids=sorted(set(ids)))
+
+    def notices(self, ids: Iterable[str]) -> list[Row]:
+        """Give what was noted of these articles, in order of time."""
+        return self._rows(_NOTICES, ids=sorted(set(ids)))
 
     def _rows(self, query: str, **params: Any) -> list[Row]:
         relation = self._connection.sql(query, params=params)

@@ -26,8 +26,9 @@ from pipelines.explain.records import (
     EventName,
     EventWhy,
     Member,
+    Noticed,
 )
-from pipelines.report.wording import clean_line, duplicate_kind
+from pipelines.report.wording import clean_line, duplicate_kind, notice_note
 
 _OLD = "written by an older version: no channels kept"
 _SHORT = 8  # characters of an id where there is little room; enough to ask for it
@@ -54,6 +55,8 @@ def article_lines(why: ArticleWhy) -> Iterator[str]:
     yield ""
     yield from labelled("evidence", clean_line(decision.evidence, _LONGEST) or ABSENT)
     yield from labelled("copy check", _checked(why.copy))
+    for noticed in why.notices:
+        yield from labelled("notice", _noticed(noticed))
     for later in why.later:
         yield from labelled("later", f"{at(later.at)}, revision {later.revision} followed")
     for left in why.left:
@@ -70,10 +73,18 @@ def event_lines(why: EventWhy) -> Iterator[str]:
     yield from labelled("history", history or ABSENT)
     if why.contested:
         yield from labelled("contested", "yes: some decision lay close to the threshold")
+    for noticed in why.notices:
+        yield from labelled("notice", f"{_title(noticed.title)} ({_id(noticed.article_id)})",
+                            _noticed(noticed))  # fmt: skip
     yield from _members(why.members)
     yield from _copies(why.copies)
     yield from _left(why.left)
     yield from _absorbed(why)
+
+
+def _noticed(noticed: Noticed) -> str:
+    said = notice_note(clean_line(noticed.kind, 40))
+    return f"{said} {at(noticed.at)}: {clean_line(noticed.evidence, _LONGEST)}"
 
 
 def _history(why: ArticleWhy) -> str:

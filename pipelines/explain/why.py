@@ -1,7 +1,7 @@
 """The rows of the tables put together: what explains an article or an event."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 
 from pipelines.explain.records import (
@@ -14,6 +14,7 @@ from pipelines.explain.records import (
     EventName,
     EventWhy,
     Member,
+    Noticed,
 )
 from pipelines.explain.stored import Row, Stored
 from schemas import ChannelReading
@@ -46,6 +47,7 @@ def explain_article(stored: Stored, article_id: str) -> ArticleWhy:
         later=tuple(one for one in decisions if one.revision > chosen[-1].revision),
         left=tuple(left),
         copy=_copy_check(copied, stored.articles([copied["dup_of"]])),
+        notices=_noticed(stored, {article_id: latest["title"]}),
     )
 
 
@@ -75,6 +77,20 @@ def explain_event(stored: Stored, event_id: str) -> EventWhy:
             for one in changes
             if one["subject"] == event_id
         ),
+        notices=_noticed(stored, {m.article_id: m.title for m in members if not _is_left(m)}),
+    )
+
+
+def _noticed(stored: Stored, titles: Mapping[str, str]) -> tuple[Noticed, ...]:
+    return tuple(
+        Noticed(
+            row["article_id"],
+            titles[row["article_id"]],
+            row["kind"],
+            _moment(row["noticed_at"]),
+            row["evidence"],
+        )
+        for row in stored.notices(titles)
     )
 
 

@@ -32,7 +32,7 @@ _COLUMNS = {
         "first_seen_at", "last_seen_at", "article_count", "duplicate_count",
         "publisher_family_count", "source_diversity", "counts_as_of", "breaking_state",
         "breaking_since", "breaking_score", "breaking_reasons", "cohesion_mean", "cohesion_min",
-        "contested",
+        "contested", "correction_count", "retraction_count",
     ),
     "event_articles": (
         "event_id", "article_id", "revision", "left_at", "sequence", "role", "score", "evidence",
@@ -40,6 +40,7 @@ _COLUMNS = {
     ),
     "event_changes": ("id", "type", "subject", "time"),
     "dead_letters": ("key", "stage", "reason", "error", "first_failed_at", "replayable"),
+    "article_notices": ("article_id", "kind", "noticed_at", "evidence"),
 }  # fmt: skip
 _VIEWS_BEGIN = "-- The views.\n"
 _ATTEMPTS = 5  # to read files that another process merges meanwhile
@@ -53,6 +54,10 @@ CREATE TEMP TABLE membership AS FROM event_articles_latest;
 CREATE TEMP TABLE merge AS
 SELECT event_id AS merged, survivor_id AS survivor FROM event_survivors
 WHERE event_id <> survivor_id;
+CREATE TEMP TABLE notice AS
+SELECT article_id, string_agg(DISTINCT kind, ' ' ORDER BY kind) AS notice,
+    string_agg(DISTINCT evidence, '; ' ORDER BY evidence) AS notice_evidence
+FROM article_notices GROUP BY article_id;
 CREATE TEMP TABLE home AS SELECT article_id, event_id FROM article;
 CREATE TEMP TABLE shown AS
 SELECT event.*, coalesce(found, 0)::BIGINT AS articles_found,
@@ -81,7 +86,8 @@ SELECT event_id, coalesce(revision, 1) AS revision, coalesce(status, '') AS stat
     epoch_us(breaking_since) AS breaking_since, coalesce(breaking_score, 0.0) AS breaking_score,
     breaking_reasons, coalesce(cohesion_mean, 0.0) AS cohesion_mean,
     coalesce(cohesion_min, 0.0) AS cohesion_min, coalesce(contested, false) AS contested,
-    articles_found
+    articles_found, coalesce(correction_count, 0) AS correction_count,
+    coalesce(retraction_count, 0) AS retraction_count
 FROM shown WHERE place <= $max_events ORDER BY place
 """
 
@@ -102,11 +108,13 @@ SELECT home.event_id, article.article_id, coalesce(article.revision, 1) AS revis
     coalesce(membership.evidence, article.event_evidence, '') AS evidence,
     coalesce(article.dup_kind, 'none') AS dup_kind, coalesce(article.dup_of, '') AS dup_of,
     coalesce(original.title, '') AS dup_of_title, article.dup_score,
-    coalesce(article.dup_evidence, '') AS dup_evidence
+    coalesce(article.dup_evidence, '') AS dup_evidence,
+    coalesce(notice.notice, '') AS notice, coalesce(notice.notice_evidence, '') AS notice_evidence
 FROM home JOIN shown ON shown.event_id = home.event_id AND shown.place <= $max_events
 JOIN article ON article.article_id = home.article_id
 LEFT JOIN membership ON membership.article_id = home.article_id AND membership.left_at IS NULL
 LEFT JOIN article AS original ON original.article_id = article.dup_of
+LEFT JOIN notice ON notice.article_id = home.article_id
 QUALIFY row_number() OVER (
     PARTITION BY home.event_id ORDER BY article.event_time, article.article_id) <= $max_articles
 ORDER BY home.event_id, article.event_time, article.article_id
@@ -128,7 +136,8 @@ SELECT coalesce(survivor, subject) AS event_id, string_split(type, '.')[-1] AS k
 FROM (SELECT DISTINCT id, type, subject, time FROM event_changes) AS change
 LEFT JOIN merge ON subject = merged
 JOIN shown ON shown.event_id = coalesce(survivor, subject) AND shown.place <= $max_events
-WHERE kind IN ('created', 'breaking', 'merged', 'closed') AND (survivor IS NULL OR kind = 'merged')
+WHERE kind IN ('created', 'breaking', 'merged', 'closed', 'corrected', 'retracted')
+    AND (survivor IS NULL OR kind IN ('merged', 'corrected', 'retracted'))
 ORDER BY time, id
 """
 
@@ -191,7 +200,7 @@ class FilesChangedError(ReportError):
 
 
 class Tables:
-    """The five tables of one folder, at their latest revision; see ``open_tables``."""
+    """The tables of one folder, at their latest revision; see ``open_tables``."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

@@ -51,6 +51,8 @@ class ArticleView:
     dup_of_title: str  # "" when the original is not in the tables
     dup_score: float | None
     dup_evidence: str
+    notice: str = ""  # kinds of what was noted of it, with spaces
+    notice_evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Change:
     """Something that happened to an event."""
 
     at: datetime
-    kind: str  # created, merged, closed or breaking
+    kind: str  # created, merged, closed, breaking, corrected or retracted
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ class EventView:
     dots: tuple[Dot, ...] = ()
     changes: tuple[Change, ...] = ()
     absorbed: tuple[str, ...] = ()  # events merged into this one
+    correction_count: int = 0  # articles that were corrected,
+    retraction_count: int = 0  # taken back or gone
 
 
 @dataclass(frozen=True)
@@ -338,6 +342,8 @@ def make_event(
         dots=dots,
         changes=changes,
         absorbed=absorbed,
+        correction_count=row.get("correction_count") or 0,
+        retraction_count=row.get("retraction_count") or 0,
     )
 
 

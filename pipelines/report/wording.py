@@ -70,7 +70,10 @@ _CHANGES = {
     "breaking": "broke",
     "merged": "merged with another event",
     "closed": "closed",
+    "corrected": "an article was corrected",
+    "retracted": "an article was taken back",
 }
+_NOTICES = {"corrected": "corrected", "retracted": "taken back", "gone": "page is gone"}
 # What each term of the breaking score measures; a term we do not know is shown by its code.
 _REASONS = {
     "independent_families_6h": "publishers with a text of their own within six hours",
@@ -175,6 +178,17 @@ def role_note(role: str) -> str:
 
 def access_note(state: str) -> str:
     return _ACCESS.get(state, "")
+
+
+def notice_note(kinds: str) -> str:
+    """Say what was noted of an article; "" when nothing was."""
+    return ", ".join(_NOTICES.get(kind) or clean_line(kind, 40) for kind in kinds.split()[:6])
+
+
+def event_notices(event: EventView) -> str:
+    """Say how many articles of an event were corrected or taken back; "" when none was."""
+    counts = ((event.correction_count, "corrected"), (event.retraction_count, "taken back"))
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
 
 def change_note(kind: str) -> str:

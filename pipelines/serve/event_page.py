@@ -42,6 +42,7 @@ class EventPage:
     publisher_count: int
     span: tuple[datetime, datetime] | None  # of the picture; strays stick to its ends
     summary_from: tuple[ArticleView, ...]
+    noticed: tuple[ArticleView, ...]  # that were corrected or taken back
     targets: dict[str, Target]
 
 
@@ -66,6 +67,7 @@ def load_event_page(ask: Questions, event_id: str) -> EventPage | None:
         publisher_count=len({wording.publisher(article) for article in articles}),
         span=(axis.first, axis.last) if axis else None,
         summary_from=tuple(of[one] for one in summary_ids if one in of),
+        noticed=tuple(article for article in articles if article.notice),
         targets=_targets(ask, event_id, articles),
     )
 

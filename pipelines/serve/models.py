@@ -64,6 +64,8 @@ class EventOut(_Out):
     cohesion_mean: float | None
     cohesion_min: float | None
     contested: bool | None
+    correction_count: int | None  # articles that were corrected
+    retraction_count: int | None  # taken back, or their page is gone
     articles_found: int
     families: list[str]
     round: int | None
@@ -96,6 +98,8 @@ class ArticleOut(_Out):
     dup_of: str | None
     dup_score: float | None
     dup_evidence: str | None
+    notice: str | None  # corrected, retracted or gone; several with spaces
+    notice_evidence: str | None
     round: int | None
 
 

@@ -22,7 +22,8 @@ EVENT_COLUMNS = (
     "first_published_at", "first_seen_at", "last_seen_at", "updated_at", "article_count",
     "unique_article_count", "duplicate_count", "publisher_family_count", "source_diversity",
     "counts_as_of", "state", "breaking_since", "breaking_score", "breaking_reasons",
-    "cohesion_mean", "cohesion_min", "contested", "articles_found", "families", "round",
+    "cohesion_mean", "cohesion_min", "contested", "correction_count", "retraction_count",
+    "articles_found", "families", "round",
 )  # fmt: skip
 ARTICLE_COLUMNS = (
     "article_id", "revision", "event_id", "title", "url", "source_name", "publisher_family",
@@ -31,6 +32,12 @@ ARTICLE_COLUMNS = (
     "access_state", "role", "score", "evidence", "dup_kind", "dup_of", "dup_score",
     "dup_evidence", "round",
 )  # fmt: skip
+_NOTICES = (
+    "(SELECT string_agg(kind, ' ' ORDER BY kind) FROM notice "
+    "WHERE notice.article_id = article.article_id) AS notice, "
+    "(SELECT string_agg(evidence, '; ' ORDER BY kind) FROM notice "
+    "WHERE notice.article_id = article.article_id) AS notice_evidence"
+)
 _FEED_COLUMNS = (
     "feed_id, feed, outcome, error, http_status, fetched_at, next_at, interval_seconds, "
     "interval_reason, failures, entries, kept, requests, failed, kept_total, changed_at"
@@ -66,7 +73,8 @@ class Questions:
 
     def articles(self, query: ArticleQuery) -> Found:
         order = "event_time DESC NULLS LAST, article_id"
-        return self._list("article", ", ".join(ARTICLE_COLUMNS), article_where(query), order, query)
+        columns = f"{', '.join(ARTICLE_COLUMNS)}, {_NOTICES}"
+        return self._list("article", columns, article_where(query), order, query)
 
     def feeds(self, query: FeedQuery) -> Found:
         order = "failures DESC NULLS LAST, feed, feed_id"
@@ -201,7 +209,7 @@ SELECT event_id, coalesce(revision, 1) AS revision, coalesce(status, '') AS stat
     coalesce(breaking_score, 0.0) AS breaking_score,
     breaking_reasons, coalesce(cohesion_mean, 0.0) AS cohesion_mean,
     coalesce(cohesion_min, 0.0) AS cohesion_min, coalesce(contested, false) AS contested,
-    articles_found
+    articles_found, correction_count, retraction_count
 FROM event WHERE event_id = $id LIMIT 1
 """
 
@@ -220,6 +228,10 @@ SELECT article.event_id, article.article_id, coalesce(article.revision, 1) AS re
     coalesce(article.score, article.event_score) AS score,
     coalesce(article.evidence, article.event_evidence, '') AS evidence,
     coalesce(article.dup_kind, 'none') AS dup_kind, coalesce(article.dup_of, '') AS dup_of,
-    '' AS dup_of_title, article.dup_score, coalesce(article.dup_evidence, '') AS dup_evidence
+    '' AS dup_of_title, article.dup_score, coalesce(article.dup_evidence, '') AS dup_evidence,
+    coalesce((SELECT string_agg(kind, ' ' ORDER BY kind) FROM notice
+        WHERE notice.article_id = article.article_id), '') AS notice,
+    coalesce((SELECT string_agg(evidence, '; ' ORDER BY kind) FROM notice
+        WHERE notice.article_id = article.article_id), '') AS notice_evidence
 FROM article WHERE event_id = $id ORDER BY event_time, article_id LIMIT $most
 """

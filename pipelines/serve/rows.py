@@ -28,7 +28,8 @@ COLUMNS = {
         "first_published_at", "first_seen_at", "last_seen_at", "updated_at", "article_count",
         "unique_article_count", "duplicate_count", "publisher_family_count", "source_diversity",
         "counts_as_of", "breaking_state", "breaking_since", "breaking_score", "breaking_reasons",
-        "cohesion_mean", "cohesion_min", "contested", "round",
+        "cohesion_mean", "cohesion_min", "contested", "correction_count", "retraction_count",
+        "round",
     ),
     "event_articles": (
         "event_id", "article_id", "revision", "left_at", "role", "score", "evidence", "sequence",
@@ -43,6 +44,7 @@ COLUMNS = {
         "received_bytes", "entries", "kept", "known", "failures", "next_at", "interval_seconds",
         "interval_reason",
     ),
+    "article_notices": ("article_id", "kind", "noticed_at", "evidence"),
 }  # fmt: skip
 
 

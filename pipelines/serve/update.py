@@ -22,6 +22,7 @@ CREATE TABLE event AS SELECT *, NULL::VARCHAR AS survivor_id, NULL::BOOLEAN AS o
     NULL::BIGINT AS articles_found, NULL::VARCHAR[] AS families, NULL::INTEGER[] AS minutes,
     NULL::VARCHAR AS search
 FROM new_events LIMIT 0;
+CREATE TABLE notice AS FROM new_article_notices LIMIT 0;
 CREATE TABLE change AS FROM new_event_changes LIMIT 0;
 CREATE TABLE dead_letter AS FROM new_dead_letters LIMIT 0;
 CREATE TABLE feed AS SELECT *, 0::BIGINT AS requests, 0::BIGINT AS failed, 0::BIGINT AS kept_total,
@@ -34,6 +35,7 @@ CREATE TABLE state (digest VARCHAR, round BIGINT);
 INDEXES = """
 CREATE INDEX event_by_id ON event (event_id);
 CREATE INDEX article_by_event ON article (event_id);
+CREATE INDEX notice_by_article ON notice (article_id);
 CREATE INDEX change_by_event ON change (subject);
 """
 
@@ -126,6 +128,9 @@ INSERT INTO event BY NAME SELECT * FROM temp.renewed ORDER BY last_seen_at;
 """.replace("MOST_TIMES", str(MOST_TIMES))
 
 _LOGS = """
+INSERT INTO notice BY NAME
+SELECT * FROM new_article_notices ANTI JOIN notice USING (article_id, kind)
+QUALIFY row_number() OVER (PARTITION BY article_id, kind ORDER BY noticed_at, evidence) = 1;
 INSERT INTO change BY NAME SELECT * FROM new_event_changes;
 INSERT INTO dead_letter BY NAME SELECT * FROM new_dead_letters;
 CREATE OR REPLACE TEMP TABLE asked AS

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from dataclasses import fields, make_dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -169,23 +169,10 @@ def test_of_two_alerts_of_others_that_told_more_goes_on(plan, make_event):
     ]  # fmt: skip
 
 
-NamingEvent = make_dataclass(
-    "NamingEvent",
-    [("retraction_count", int, 0)],
-    bases=(Event,),
-    frozen=True,
-)
-
-
-def naming(event, **more):
-    """Make an event whose row has the columns of a later version."""
-    return NamingEvent(**{f.name: getattr(event, f.name) for f in fields(Event)} | more)
-
-
 def test_an_event_whose_row_names_its_alert_alerts_under_that_name(plan, make_event):
     rounds = plan(
-        [naming(make_event(event_id="older"), alert_id="e1")],
-        [naming(make_event(1, event_id="older", breaking_state="developing"), alert_id="e1")],
+        [replace(make_event(event_id="older"), alert_id="e1")],
+        [replace(make_event(1, event_id="older", breaking_state="developing"), alert_id="e1")],
     )
     assert [told(alerts) for alerts in rounds] == [
         [("e1", 1, "breaking", ("broke",))], [("e1", 2, "updated", ("state",))],
@@ -193,13 +180,13 @@ def test_an_event_whose_row_names_its_alert_alerts_under_that_name(plan, make_ev
 
 
 def test_an_alert_follows_its_name_when_the_row_of_the_merge_was_not_seen(plan, make_event):
-    rounds = plan([make_event()], [naming(make_event(1, event_id="older"), alert_id="e1")])
+    rounds = plan([make_event()], [replace(make_event(1, event_id="older"), alert_id="e1")])
     assert told(rounds[1]) == [("e1", 2, "updated", ("merged",))]
 
 
 def test_the_name_that_the_row_gives_goes_on_when_the_sink_knows_it(plan, make_event):
     merged = make_event(2, status="merged", merged_into="older")
-    survivor = naming(make_event(2, event_id="older"), alert_id="e1")
+    survivor = replace(make_event(2, event_id="older"), alert_id="e1")
     rounds = plan([make_event(), make_event(event_id="older")], [merged, survivor])
     assert told(rounds[1]) == [
         ("older", 2, "ended", ("joined",)), ("e1", 2, "updated", ("merged",)),
@@ -207,8 +194,8 @@ def test_the_name_that_the_row_gives_goes_on_when_the_sink_knows_it(plan, make_e
 
 
 def test_an_article_that_is_taken_back_is_told_at_once(plan, make_event):
-    rounds = plan([naming(make_event())], [naming(make_event(1), retraction_count=1)],
-                  [naming(make_event(2), retraction_count=1)])  # fmt: skip
+    rounds = plan([make_event()], [make_event(1, retraction_count=1)],
+                  [make_event(2, retraction_count=1)])  # fmt: skip
     assert [told(alerts) for alerts in rounds[1:]] == [
         [("e1", 2, "updated", ("retracted",))], []
     ]  # fmt: skip
@@ -298,7 +285,7 @@ def made(row):
     alert_id = row.get("alert_id")
     plain = {name: value for name, value in row.items() if name != "alert_id"}
     event = replace(BASE, **plain)
-    return event if alert_id is None else naming(event, alert_id=alert_id)
+    return event if alert_id is None else replace(event, alert_id=alert_id)
 
 
 def alerts_of(rounds, kills=()):

@@ -19,13 +19,17 @@ url = "{url}"
 
 @pytest.fixture
 def detect(tmp_path, server):
-    """``detect(name, ago)``: one round on reports of one event that came so long ago."""
+    """``detect(name, ago, mark)``: a round on reports of one event that came so long ago.
 
-    def run(name, ago=timedelta()):
+    ``mark`` stands before the title of the second of them.
+    """
+
+    def run(name, ago=timedelta(), mark=""):
         now = datetime.now(timezone.utc) - ago
         stories = [json.loads(line) for line in STORIES.read_text().splitlines()]
         told = [story for story in stories if story["label"] == "talmere-dam"][:4]
         for place, story in enumerate(told):
+            story["title"] = f"{mark if place == 1 else ''}{story['title']}"
             story["published"] = (now - timedelta(minutes=40 - 7 * place)).isoformat()
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
@@ -63,3 +67,16 @@ def test_what_broke_yesterday_is_not_told(detect, server):
     out = detect("old", timedelta(days=1))
     assert server.requests == []
     assert rows(out) == []
+
+
+def test_a_retraction_revises_the_alert_once(detect, server):
+    detect("in")
+    out = detect("in", mark="RETRACTED: ")
+    assert detect("in", mark="RETRACTED: ") == out
+    told = [json.loads(request.partition("\r\n\r\n")[2]) for request in server.requests]
+    assert [event["type"].rpartition(".")[2] for event in told] == ["breaking", "updated"]
+    planned = [row for row in rows(out) if row["outcome"] == "planned"]
+    first, second = sorted(planned, key=lambda row: row["revision"])
+    assert first["alert_id"] == second["alert_id"]
+    assert "retracted" in second["why"]
+    assert (first["retraction_count"], second["retraction_count"]) == (0, 1)

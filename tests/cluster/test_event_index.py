@@ -4,7 +4,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from schemas import Decision
+from schemas import Decision, Notice
 from schemas.ids import event_id
 from transforms.cluster.join_model import FEATURES
 
@@ -495,3 +495,63 @@ def test_the_usual_rate_of_its_publisher_comes_with_an_article(new_index, told):
     assert other.usual_rate == pytest.approx(rates[-1].usual_rate, abs=0.05)
     (mention,) = next(s for s in index.states() if s.event_id == other.event_id).mentions
     assert mention.usual_rate == other.usual_rate
+
+
+def note(compared, name, kind="retracted"):
+    return Notice(name, kind, compared(name).embedded.article.event_time, "why")
+
+
+def test_a_notice_is_new_once_and_describes_its_event_again(new_index, compared):
+    index = new_index()
+    for article in (compared("a"), compared("b", {"a": 0.9}), compared("c", copy_of="b")):
+        index.assign(article)
+    assert [state.notices for state in index.changed()] == [()]
+    copy = note(compared, "c")
+    assert [index.notice(copy) for _ in range(3)] == [True, False, False]
+    (state,) = index.changed()
+    assert (state.notices, state.news) == ((copy,), (copy,))
+    assert list(index.changed()) == []
+    (state,) = index.states()
+    assert (state.notices, state.news) == ((copy,), ())
+
+
+def test_a_page_gone_after_a_retraction_is_no_news(new_index, compared):
+    index = new_index()
+    index.assign(compared("a"))
+    first, second = note(compared, "a"), note(compared, "a", "gone")
+    assert index.notice(first) and index.notice(second)
+    (state,) = index.changed()
+    assert state.notices == (second, first) and state.news == (first,)
+
+
+def test_a_notice_of_an_article_that_is_not_held_is_given_and_forgotten(new_index, compared):
+    index = new_index()
+    index.assign(compared("a"))
+    list(index.changed())
+    assert index.notice(note(compared, "gone")) and index.notice(note(compared, "gone"))
+    assert list(index.changed()) == []
+
+
+def test_notices_move_with_their_articles_and_are_told_once(new_index, compared):
+    index = new_index()
+    for article in (compared("a"), compared("b", {"a": 0.1})):
+        index.assign(article)
+    index.notice(note(compared, "b"))
+    told = [state.news for state in index.changed()]
+    for number in range(2):
+        index.assign(compared(f"m{number}", {"a": 0.9, "b": 0.8}))
+    states = [*index.retired(), *index.changed()]
+    assert [state.status for state in states] == ["merged", "active"]
+    assert all(state.notices == (note(compared, "b"),) for state in states)
+    assert sum(told, ()) == (note(compared, "b"),)
+    assert [state.news for state in states] == [(), ()]
+
+
+def test_a_replayed_notice_is_known_and_no_news(new_index, compared):
+    index = new_index()
+    index.replay(Decision(new_index().assign(compared("a")), (), 1.0))
+    index.repeat_notice(note(compared, "a"))
+    assert list(index.changed()) == []
+    assert not index.notice(note(compared, "a"))
+    (state,) = index.states()
+    assert (len(state.notices), state.news) == (1, ())

@@ -198,14 +198,18 @@ def test_unbounded_who_went_elsewhere_is_told_when_it_happens(compared, by_cosin
 class _Seeds:
     """An earlier run that decided on some articles."""
 
-    def __init__(self, decisions):
+    def __init__(self, decisions, notices=()):
         self._decisions = decisions
+        self._notices = notices
 
     def last_sequence(self):
         return 7  # decisions on events that are closed by now count too
 
     def decisions(self):
         return iter(self._decisions)
+
+    def notices(self):
+        return iter(self._notices)
 
 
 def test_unbounded_a_resumed_run_goes_on_from_what_was_decided(compared, by_cosine, monkeypatch):

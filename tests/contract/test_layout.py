@@ -17,7 +17,7 @@ STAGES = (
     "read", "parse", "identify", "fetch", "extract", "normalise", "embed", "dedupe", "cluster",
     "score", "write",
 )  # fmt: skip
-SHARED_WITH_BEAM = {"transforms/_shared/counts.py", "transforms/_shared/records.py"}
+SHARED_WITH_BEAM = {f"transforms/_shared/{name}.py" for name in ("counts", "notices", "records")}
 
 
 def python_files(*folders):

@@ -25,6 +25,10 @@ NOT_WRITTEN = {
     "Alert": set(),
     "Assignment": {
         "compared.embedded.article.key",
+        "compared.embedded.article.notices.0.article_id",
+        "compared.embedded.article.notices.0.kind",
+        "compared.embedded.article.notices.0.noticed_at",
+        "compared.embedded.article.notices.0.evidence",
         "compared.embedded.article.quoted",
         "compared.further",
         "compared.neighbours.0.article_id",
@@ -36,6 +40,7 @@ NOT_WRITTEN = {
     "Event": set(),
     "EventChange": set(),
     "Fetch": set(),
+    "Notice": set(),
     "Rejected": set(),
     "Sighting": set(),
 }

@@ -2,19 +2,20 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from apache_beam import typehints
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from schemas import ComparedArticle
+from schemas import ComparedArticle, Notice
 from transforms import CompareArticles
 from transforms._shared.counts import MICROSECONDS
 from transforms._shared.ordering import decision_order
 from transforms.dedupe.duplicate_index import DuplicateIndex
 
 
-def _comparable(compared: ComparedArticle) -> tuple[object, ...]:
+def _comparable(compared):
     article = compared.embedded.article
     return article.article_id, compared.verdict, compared.neighbours
 
@@ -71,7 +72,7 @@ def test_no_article_is_compared_with_none(compare_articles, articles):
 def test_steps_of_the_search_take_and_give_what_their_neighbours_do(articles):
     pipeline = beam.Pipeline(runner="FnApiRunner")
     compared = pipeline | beam.Create(articles) | CompareArticles(dim=64, partitions=3)
-    assert compared.element_type is ComparedArticle
+    assert compared.element_type == typehints.Union[ComparedArticle, Notice]
 
 
 def test_parts_of_the_search_run_in_worker_processes(articles, expected, monkeypatch):

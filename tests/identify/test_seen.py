@@ -1,11 +1,11 @@
 import random
 from collections import defaultdict
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from schemas import Identified, Repeat
+from schemas import Identified, Repeat, TakenBack
 from schemas.ids import article_id
 from transforms.identify.identity import identity_key
 from transforms.identify.seen import MAX_REVISIONS, SeenIndex
@@ -234,3 +234,63 @@ def test_memory_per_article_is_bounded(make_entry) -> None:
     assert len(index) == 1
     (sighting,) = index.changes()
     assert len(sighting.state) < 3_000
+
+
+def taken(ref, feed="https://news.example/feed", when="", domains=("news.example",), hours=1):
+    received = datetime(2024, 5, 1, 12, tzinfo=timezone.utc) + timedelta(hours=hours)
+    return TakenBack("doc", ref, when, feed, domains, received)
+
+
+def test_a_feed_takes_back_what_it_showed_under_that_id_once(make_entry):
+    index = SeenIndex(timedelta(days=14))
+    found = index.identify(make_entry(guid="tag:1"))
+    when = "2024-05-01T12:30:00Z"
+    notice = index.take_back(taken("tag:1", when=when))
+    assert (notice.article_id, notice.kind) == (found.article_id, "retracted")
+    assert notice.noticed_at == datetime.fromisoformat(when)
+    assert notice.evidence == "at:deleted-entry ref=tag:1 of https://news.example/feed"
+    assert index.take_back(taken("tag:1", when=when)) == "again"
+    assert index.take_back(taken("tag:2")) == "unknown"
+
+
+def test_a_feed_takes_back_an_address_of_its_own_site(make_entry):
+    index = SeenIndex(timedelta(days=14))
+    index.identify(make_entry(guid=""))
+    assert not isinstance(index.take_back(taken("https://news.example/bridge")), str)
+
+
+@pytest.mark.parametrize(
+    ("ref", "feed"),
+    [
+        ("tag:1", "https://other.example/feed"),
+        ("tag:1", "https://news.example/other-feed"),
+        ("https://news.example/bridge", "https://other.example/feed"),
+        ("https://a.blogspot.com/bridge", "https://b.blogspot.com/feed"),
+        ("http://[", "https://other.example/feed"),
+        ("x" * 2000, "file://[x"),
+    ],
+)
+def test_no_feed_takes_back_what_another_one_published(make_entry, ref, feed):
+    index = SeenIndex(timedelta(days=14))
+    index.identify(make_entry(guid="tag:1"))
+    index.identify(make_entry(guid="", url="https://a.blogspot.com/bridge", title="Blog"))
+    assert index.take_back(taken(ref, feed)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "when", ["", "soon", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1999-01-01"]
+)
+def test_a_time_that_cannot_be_true_is_when_the_feed_came(make_entry, when):
+    index = SeenIndex(timedelta(days=14))
+    index.identify(make_entry(guid="tag:1"))
+    asked = taken("tag:1", when=when)
+    assert index.take_back(asked).noticed_at == asked.received_at
+
+
+def test_what_was_taken_back_stays_so_in_another_index(make_entry):
+    index, other = SeenIndex(timedelta(days=14)), SeenIndex(timedelta(days=14))
+    index.identify(make_entry(guid="tag:1"))
+    index.take_back(taken("tag:1"))
+    for sighting in index.changes():
+        other.learn(sighting)
+    assert other.take_back(taken("tag:1")) == "again"

@@ -255,3 +255,42 @@ def test_items_that_were_taken_back_are_counted(make_document):
     )
     found = parse_feed(make_document(xml, "feed"))
     assert (len(found.entries), found.deleted) == (1, 1)
+    assert found.tombstones == (("tag:a", "2024-05-01T00:00:00Z"),)
+
+
+def tombstones(*inside, before=""):
+    return (
+        "<feed xmlns='http://www.w3.org/2005/Atom' xmlns:at='http://purl.org/atompub/tombstones/1.0'>"
+        f"<title>T</title>{before}{''.join(inside)}</feed>"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- <at:deleted-entry ref='tag:a'/> -->",
+        "<entry><id>a</id><summary><![CDATA[<at:deleted-entry ref='tag:a'/>]]></summary></entry>",
+        "<entry><id>a</id><content type='xhtml'><at:deleted-entry ref='tag:a'/></content></entry>",
+        "<entry><title>a</title><summary>&lt;at:deleted-entry ref='tag:a'/></summary></entry>",
+        "<entry><title>a</title></entry><at:deleted-entry when='2024-05-01T00:00:00Z'/>",
+        "<entry><title>a</title></entry><at:deleted-entry ref=''/>",
+    ],
+    ids=["comment", "CDATA", "inside an item", "escaped", "without ref", "empty ref"],
+)
+def test_what_only_looks_like_it_takes_nothing_back(make_document, text):
+    entry = "<entry><title>b</title><id>b</id></entry>"
+    assert parse_feed(make_document(tombstones(entry, text), "feed")).tombstones == ()
+
+
+def test_an_id_of_a_deleted_item_is_read_as_that_of_an_item(make_document):
+    ref = "https://a.example/?p=1&amp;q=2"
+    xml = tombstones(
+        f"<entry><title>a</title><id> {ref} </id></entry><at:deleted-entry\nref=' {ref}\n'/>"
+    )
+    found = parse_feed(make_document(xml, "feed"))
+    assert found.tombstones == ((found.entries[0].guid, ""),)
+
+
+def test_a_feed_with_nothing_but_deleted_items_is_no_error(make_document):
+    found = parse_feed(make_document(tombstones("<at:deleted-entry ref='tag:a'/>"), "feed"))
+    assert (found.entries, found.losses, found.deleted) == ((), (), 1)

@@ -308,3 +308,15 @@ def test_a_date_beyond_the_last_one_stays_as_written(written):
     )
     (entry,) = parse_feed(document(content.encode())).entries
     assert entry.published == written
+
+
+def test_a_hundred_thousand_deleted_items_are_counted_and_bounded():
+    one = "<at:deleted-entry ref='tag:{0}' when='2024-05-01T00:00:00Z'><at:by/></at:deleted-entry>"
+    deleted = "".join(one.format(number) for number in range(100_000))
+    xml = f"<feed><title>T</title>{deleted}<entry><title>a</title><id>b</id></entry></feed>"
+    document = Document("k", "https://a.example/f", "feed", "feed", xml.encode(), "", NOON, "f1")
+    began = time.process_time()
+    found = parse_feed(document)
+    assert time.process_time() - began < 10.0
+    assert (len(found.entries), found.deleted, len(found.tombstones)) == (1, 100_000, 5000)
+    assert read(document, found).deleted == 100_000

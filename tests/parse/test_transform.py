@@ -1,9 +1,10 @@
 import apache_beam as beam
 import pytest
+from apache_beam import typehints
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from schemas import Entry, Rejected
+from schemas import Entry, Rejected, TakenBack
 from transforms._shared import counts
 from transforms.parse import transform
 from transforms.parse.transform import ParseEntries
@@ -20,7 +21,7 @@ def test_entries_and_dead_letters_leave_by_their_own_outputs(make_document, rss)
     ]
     with Pipeline(runner="FnApiRunner") as pipeline:
         parsed = pipeline | beam.Create(documents) | ParseEntries()
-        assert parsed.entries.element_type is Entry
+        assert parsed.entries.element_type == typehints.Union[Entry, TakenBack]
         assert parsed.rejected.element_type is Rejected
         entries = parsed.entries | "Entries" >> beam.Map(lambda one: (one.key, one.title))
         letters = parsed.rejected | "Letters" >> beam.Map(

@@ -93,7 +93,7 @@ def event(name, **changes):
     return replace(made, **changes)
 
 
-def write(folder, assignments, events, changes=()):
+def write(folder, assignments, events, changes=(), notices=()):
     records = {
         "articles": assignments,
         "events": events,
@@ -103,6 +103,7 @@ def write(folder, assignments, events, changes=()):
         "sightings": (),
         "fetch_log": (),
         "alerts": (),
+        "article_notices": notices,
     }
     for name, source in ROW_SOURCES.items():
         rows = [row for record in records[name] for row in source.rows(record)]

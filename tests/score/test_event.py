@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from schemas import Notice
 from transforms.score.event import score_event
 from transforms.score.told import told_of
 
@@ -93,3 +94,52 @@ def test_nothing_new_to_tell_is_no_revision(assigned, state):
     closed, changes = score_event(state(articles, 40, status="closed"), WINDOW, told_of(first))
     assert (closed.revision, closed.status) == (2, "closed")
     assert [c.type.rpartition(".")[2] for c in changes] == ["closed"]
+
+
+def noticed(state, *kinds, article="a1", news=True, minute=60):
+    """Give a state of two articles one of which has these notices."""
+    at = state().clock + timedelta(minutes=minute)
+    notices = tuple(Notice(article, kind, at, f"because {kind}") for kind in kinds)
+    return {"notices": notices, "news": notices if news else ()}
+
+
+def test_articles_corrected_and_taken_back_are_counted(assigned, state):
+    articles = [assigned("a0", 0, role="seed"), assigned("a1", 10, role="duplicate")]
+    event, _ = score_event(
+        state(articles, **noticed(state, "corrected", "retracted", "gone")), WINDOW
+    )
+    assert (event.correction_count, event.retraction_count) == (1, 1)
+    assert event.article_count == 2  # it stays
+
+
+def test_a_notice_makes_a_revision_and_a_change_of_its_own(assigned, state):
+    articles = [assigned("a0", 0, role="seed"), assigned("a1", 10, title="Weir gave way")]
+    before, _ = score_event(state(articles), WINDOW)
+    noted = state(articles, **noticed(state, "retracted"))
+    event, changes = score_event(noted, WINDOW, told_of(before))
+    assert event.revision == 2
+    (change,) = [change for change in changes if change.type.endswith(".retracted")]
+    assert change.time == noted.news[0].noticed_at
+    assert json.loads(change.data) == {
+        "article_id": "a1",
+        "evidence": "because retracted",
+        "kind": "retracted",
+        "revision": 2,
+        "title": "Weir gave way",
+    }
+    assert score_event(noted, WINDOW, told_of(before))[1] == changes  # the same on replay
+
+
+def test_a_notice_that_was_told_makes_no_change_again(assigned, state):
+    articles = [assigned("a0", 0, role="seed"), assigned("a1", 10)]
+    event, _ = score_event(state(articles, **noticed(state, "gone")), WINDOW)
+    again = state(articles, **noticed(state, "gone", news=False))
+    assert score_event(again, WINDOW, told_of(event)) is None
+
+
+def test_two_articles_taken_back_at_one_time_are_two_changes(assigned, state):
+    articles = [assigned("a0", 0, role="seed"), assigned("a1", 10)]
+    notices = tuple(Notice(name, "gone", state().clock, "HTTP 410") for name in ("a0", "a1"))
+    event, changes = score_event(state(articles, notices=notices, news=notices), WINDOW)
+    assert event.retraction_count == event.article_count == 2
+    assert len({change.id for change in changes}) == len(changes) == 3

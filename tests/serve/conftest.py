@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from pipelines.serve.app import make_app
 from pipelines.serve.index import Index
+from schemas import SCHEMA_VERSION
 from schemas.tables import TABLES
 from transforms.write.output import replace_file
 from transforms.write.parquet import ParquetFolder
@@ -45,7 +46,7 @@ class Output:
 
     def add(self, table, **row):
         defaults = {column.name: _default(column) for column in _TABLES[table].columns}
-        self._rows[table].append(defaults | {"schema_version": "2"} | row)
+        self._rows[table].append(defaults | {"schema_version": SCHEMA_VERSION} | row)
 
     def article(self, name, event_id, minutes=0, **changes):
         """Add an article and say which event it joined."""

@@ -210,3 +210,29 @@ class Told:
 def test_copies_are_folded_under_their_original(articles, folded):
     told = fold_copies(tuple(articles))
     assert {t.article.article_id: [c.article_id for c in t.copies] for t in told} == folded
+
+
+def test_articles_corrected_and_taken_back_are_marked(output):
+    output.event("dam", 5, title="Dam gates stuck", article_count=2, correction_count=1,
+                 retraction_count=1)  # fmt: skip
+    for minute, (name, kind) in enumerate([("a", "retracted"), ("b", "corrected")]):
+        output.article(name, "dam", minute)
+        output.add("article_notices", article_id=name, kind=kind, noticed_at=output.moment(9),
+                   evidence=f"<b>{kind}</b> because")  # fmt: skip
+    output.change("c", "dam", "retracted", 9)
+    index = Index(output.commit().path)
+    index.refresh()
+    with TestClient(make_app(index), base_url="http://localhost") as client:
+        assert "1 corrected, 1 taken back" in client.get("/events").text
+        page = client.get("/events/dam").text
+        assert page.count('<span class="tag nt">taken back</span>') == 2  # on top and beside it
+        assert "Taken back: <bdi>&lt;b&gt;retracted&lt;/b&gt; because</bdi>" in page
+        assert "an article was taken back" in page
+        event = client.get("/api/v1/events/dam").json()
+        assert (event["correction_count"], event["retraction_count"]) == (1, 1)
+        articles = client.get("/api/v1/events/dam/articles").json()["items"]
+        assert {one["article_id"]: one["notice"] for one in articles} == {
+            "a": "retracted",
+            "b": "corrected",
+        }
+    index.close()

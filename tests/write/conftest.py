@@ -21,6 +21,7 @@ from schemas import (
     Fetch,
     Keyword,
     LanguageCount,
+    Notice,
     Rejected,
     Sighting,
 )
@@ -115,6 +116,7 @@ _ALERT = Alert(
     3, "breaking", "Old bridge closed", 3, 0, NOON, "cloudevents", "{}", 2, NOON, "http_503",
     "the server answered with status 503",
 )  # fmt: skip
+_NOTICE = Notice("a1", "retracted", NOON, "at:deleted-entry ref=tag:news.example,2024:1")
 _ORIGINAL = DuplicateVerdict("none", "", 0.0, "")
 
 
@@ -131,6 +133,7 @@ RECORDS = {
     "dead_letters": lambda **changes: replace(_REJECTED, **changes),
     "fetch_log": lambda **changes: replace(_FETCH, **changes),
     "alerts": lambda **changes: replace(_ALERT, **changes),
+    "article_notices": lambda **changes: replace(_NOTICE, **changes),
     "sightings": lambda **changes: replace(_SIGHTING, **changes),
 }
 

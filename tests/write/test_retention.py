@@ -262,3 +262,13 @@ def test_alerts_about_an_event_that_was_merged_into_an_open_one_stay(story, put,
     put("alerts", 3, alert_id="circle", event_id="circle")
     keep(20)
     assert days(output, "alerts") == [2]
+
+
+def test_notices_of_articles_of_an_open_event_stay_and_others_go(story, put, keep, output):
+    story("open", 0, status="active")
+    story("over", 0)
+    story("new", 30)
+    put("article_notices", 1, article_id="open-0")
+    put("article_notices", 2, article_id="over-0")
+    keep(20)
+    assert days(output, "article_notices") == [1]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from schemas import ComparedArticle, Decision, Event, Sighting
+from schemas import ComparedArticle, Decision, Event, Notice, Sighting
 
 
 class Seeds(Protocol):
@@ -23,6 +23,10 @@ class Seeds(Protocol):
 
     def decisions(self) -> Iterator[Decision]:
         """Give what was decided on every article of an open event, in the order it was."""
+        ...
+
+    def notices(self) -> Iterator[Notice]:
+        """Give what was noted of the articles of ``decisions``, in order of time."""
         ...
 
     def last_sequence(self) -> int:

@@ -94,6 +94,18 @@ def registered_domain(host: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
+def site_domain(host: str) -> str:
+    """Name the domain one owner writes under: also below a provider that hosts many, as
+    ``a.blogspot.com``; "" when there is none. Never raises.
+    """
+    try:
+        found = _suffixes.extract_str(host[:_MAX_HOST_CHARS], include_psl_private_domains=True)
+    except Exception:  # a third-party parser on hostile text
+        return ""
+    return str(found.top_domain_under_public_suffix) or registered_domain(host)
+
+
+@functools.lru_cache(maxsize=4096)
 def _registered_domain(host: str) -> tuple[str, bool]:
     """Give the registered domain and whether its suffix is in the list."""
     try:

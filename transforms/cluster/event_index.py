@@ -16,6 +16,7 @@ from schemas import (
     Mention,
     Move,
     Neighbour,
+    Notice,
 )
 from schemas.event import GRANULARITIES, MERGED
 from schemas.ids import event_id
@@ -89,6 +90,8 @@ class EventIndex:
         self._opened = 0
         self._decided = 0
         self._touched: dict[str, None] = {}  # events that changed since they were last described
+        self._notices: dict[str, dict[str, Notice]] = {}  # of articles, by kind
+        self._unsaid: set[Notice] = set()  # those no state told of
         self._last_sweep: float | None = None
         self._moves: list[Move] = []
         self._merged: list[EventState] = []
@@ -183,11 +186,36 @@ class EventIndex:
                 self._open(compared, member, novelty, contested, event)
         if assignment.votes:
             self._count_vote(event, assignment.second_event_id)
+        for notice in compared.embedded.article.notices:
+            self.notice(notice)
         for move in decision.moves:
             self._repeat(move)
         self._close(set(decision.closed))
-        self._moves, self._merged, self._touched = [], [], {}
+        self._moves, self._merged, self._touched, self._unsaid = [], [], {}, set()
         self._repeated = True
+
+    def notice(self, notice: Notice) -> bool:
+        """Take note that an article was corrected or taken back; says whether that is new.
+
+        Of an article whose event was retired nothing is remembered.
+        """
+        event = self._event_of.get(notice.article_id)
+        if event is None:
+            return True
+        known = self._notices.setdefault(notice.article_id, {})
+        if notice.kind in known:
+            return False
+        if all(other.counts_as != notice.counts_as for other in known.values()):
+            self._unsaid.add(notice)
+        known[notice.kind] = notice
+        if self._is_open(event):  # else its last state is yet to come
+            self._touched[event] = None
+        return True
+
+    def repeat_notice(self, notice: Notice) -> None:
+        """Take note again of what was noted, and told, before."""
+        self.notice(notice)
+        self._unsaid, self._touched = set(), {}
 
     def go_on_from(self, sequence: int) -> None:
         """Count decisions from ``sequence`` on, when more were made than are repeated."""
@@ -497,7 +525,8 @@ class EventIndex:
             self._touched.pop(name, None)
             for article in event.article_ids if event else ():
                 if self._event_of.get(article) == name:  # a later text may be elsewhere by now
-                    for known in (self._event_of, self._members, self._nearest, self._copies):
+                    for known in (self._event_of, self._members, self._nearest, self._copies,
+                                  self._notices):  # fmt: skip
                         known.pop(article, None)
         if names:
             self._votes = {k: n for k, n in self._votes.items() if not names & set(k)}
@@ -562,7 +591,19 @@ class EventIndex:
             clock=_EPOCH + timedelta(seconds=self._now(event)),
             mentions=tuple(event.mentions),
             sequence=self._decided,
+            **self._told_of(event),
         )
+
+    def _told_of(self, event: OpenEvent) -> dict[str, tuple[Notice, ...]]:
+        """Give the notices of an event's articles, and those among them that are news."""
+        noticed = self._notices.keys() & event.article_ids if self._notices else ()
+        notices = sorted(
+            (notice for article in noticed for notice in self._notices[article].values()),
+            key=lambda notice: (notice.noticed_at, notice.article_id, notice.kind),
+        )
+        news = tuple(notice for notice in notices if notice in self._unsaid)
+        self._unsaid.difference_update(news)
+        return {"notices": tuple(notices), "news": news}
 
     def _now(self, event: OpenEvent) -> float:
         """Give the event clock; before any dated article, the event's own time or 1970."""

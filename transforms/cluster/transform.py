@@ -13,7 +13,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas import Assignment, ComparedArticle, Decision, EventState, Move, Moved
+from schemas import Assignment, ComparedArticle, Decision, EventState, Move, Moved, Notice
 from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
 from transforms._shared.kept import Kept
@@ -29,6 +29,7 @@ class Clustered(NamedTuple):
     assignments: beam.PCollection[Assignment]
     events: beam.PCollection[EventState]
     moved: beam.PCollection[Moved]
+    notices: beam.PCollection[Notice]
 
 
 @dataclass
@@ -44,6 +45,9 @@ class ClusterArticles(beam.PTransform):
     are taken as they come, an assignment is what was decided then, ``moved`` says who went
     elsewhere since, and at the end of a bundle each event that it changed is described. The state
     is a log of the articles of open events.
+
+    A ``Notice`` that comes, and those that articles bring, leave by ``notices``, once for each
+    article of an open event and kind; its event is described again with them.
     """
 
     embedding_model: str  # id of the model the vectors came from
@@ -53,22 +57,24 @@ class ClusterArticles(beam.PTransform):
     bounded: bool = True
     seeds: Seeds | None = None  # what to go on from; only used when not bounded
 
-    def expand(self, compared: beam.PCollection[ComparedArticle]) -> Clustered:
+    def expand(self, compared: beam.PCollection[ComparedArticle | Notice]) -> Clustered:
         keyed = compared | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
-            tuple[str, ComparedArticle]
+            tuple[str, ComparedArticle | Notice]
         )
-        outputs = ("events", "moved")
+        outputs = ("events", "moved", "notices")
         if self.bounded:
             cluster = beam.ParDo(_ClusterGroup(self)).with_outputs(*outputs, main="assignments")
             clustered = keyed | "GroupPartition" >> beam.GroupByKey() | "Cluster" >> cluster
         else:
             cluster = beam.ParDo(_ClusterNext(self)).with_outputs(*outputs, main="assignments")
             clustered = keyed | "Cluster" >> cluster
-        return Clustered(clustered.assignments, clustered.events, clustered.moved)
+        return Clustered(
+            clustered.assignments, clustered.events, clustered.moved, clustered.notices
+        )
 
 
-def _by_partition(compared: ComparedArticle) -> tuple[str, ComparedArticle]:
-    return ONE_PARTITION, compared
+def _by_partition(item: ComparedArticle | Notice) -> tuple[str, ComparedArticle | Notice]:
+    return ONE_PARTITION, item
 
 
 class _Cluster(beam.DoFn):
@@ -103,17 +109,24 @@ class _Cluster(beam.DoFn):
 
 class _ClusterGroup(_Cluster):
     def process(
-        self, partition: tuple[str, Iterable[ComparedArticle]]
-    ) -> Iterator[Assignment | TaggedOutput[Literal["events"], EventState]]:
+        self, partition: tuple[str, Iterable[ComparedArticle | Notice]]
+    ) -> Iterator[
+        Assignment
+        | TaggedOutput[Literal["events"], EventState]
+        | TaggedOutput[Literal["notices"], Notice]
+    ]:
         index = self._new_index()
         assignments: dict[str, list[Assignment]] = {}
-        for compared in sorted(
-            partition[1], key=lambda item: decision_order(item.embedded.article)
-        ):
+        for compared in in_order(partition[1]):
+            if isinstance(compared, Notice):
+                yield from _noted(index, (compared,))
+                continue
             count("cluster", "in")
             with timed("cluster"):
                 assignment = index.assign(compared)
+                noted = list(_noted(index, compared.embedded.article.notices))
                 retired = list(index.retired())
+            yield from noted
             assignments.setdefault(compared.embedded.article.article_id, []).append(assignment)
             for move in index.moves():
                 for article in sorted(move.article_ids):
@@ -139,26 +152,36 @@ class _ClusterNext(_Cluster):
     def start_bundle(self) -> None:
         self._indexes: dict[str, EventIndex] = {}
 
-    def _seeded(self, key: str) -> Iterator[Decision | int]:
+    def _seeded(self, key: str) -> Iterator[Decision | Notice | int]:
         if self._seeds:
             yield self._seeds.last_sequence()
             yield from self._seeds.decisions()
+            yield from self._seeds.notices()
 
     def process(
         self,
-        keyed: tuple[str, ComparedArticle],
+        keyed: tuple[str, ComparedArticle | Notice],
         log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
         version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
     ) -> Iterator[
         Assignment
         | TaggedOutput[Literal["moved"], Moved]
         | TaggedOutput[Literal["events"], EventState]
+        | TaggedOutput[Literal["notices"], Notice]
     ]:
         key, compared = keyed
+        if isinstance(compared, Notice):
+            index = self._indexes[key] = self._kept.of(key, log, version)
+            noted = list(_noted(index, (compared,)))
+            if noted and index.holds(compared.article_id):
+                self._kept.append(key, [compared], log, version)
+            yield from noted
+            return
         count("cluster", "in")
         with timed("cluster"):
             index = self._indexes[key] = self._kept.of(key, log, version)
             assignment = index.assign(compared)
+            noted = list(_noted(index, compared.embedded.article.notices))
             moves = index.moves()
             retired = list(index.retired())
             closed = tuple(state.event_id for state in retired if state.status == "closed")
@@ -166,6 +189,7 @@ class _ClusterNext(_Cluster):
             self._kept.append(key, [decision], log, version)
         count("cluster", "out")
         yield assignment
+        yield from noted
         for move in moves:
             for moved in move.records():
                 count("cluster", "moved")
@@ -181,6 +205,34 @@ class _ClusterNext(_Cluster):
                 yield TaggedOutput("events", described)
 
 
+def in_order(items: Iterable[ComparedArticle | Notice]) -> list[ComparedArticle | Notice]:
+    """Put articles in the order of decisions, and each notice in its time, after its article."""
+    held = list(items)
+    places: dict[str, Any] = {}
+    for item in held:
+        if isinstance(item, ComparedArticle):
+            article = item.embedded.article
+            place = decision_order(article)
+            places[article.article_id] = max(place, places.get(article.article_id, place))
+
+    def order(item: ComparedArticle | Notice) -> tuple[Any, ...]:
+        if isinstance(item, ComparedArticle):
+            return (*decision_order(item.embedded.article), "")
+        at = (True, item.noticed_at, item.article_id, 0)
+        return (*max(at, places.get(item.article_id, at)), item.kind)
+
+    return sorted(held, key=order)
+
+
+def _noted(
+    index: EventIndex, notices: Iterable[Notice]
+) -> Iterator[TaggedOutput[Literal["notices"], Notice]]:
+    for notice in notices:
+        if index.notice(notice):
+            count("cluster", f"noted_{notice.kind}")
+            yield TaggedOutput("notices", notice)
+
+
 def _decision(
     index: EventIndex, assignment: Assignment, moves: list[Move], closed: tuple[str, ...]
 ) -> Decision:
@@ -194,14 +246,18 @@ def _decision(
     )
 
 
-def _replay(index: EventIndex, record: Decision | int) -> None:
+def _replay(index: EventIndex, record: Decision | Notice | int) -> None:
     if isinstance(record, int):
         index.go_on_from(record)
+    elif isinstance(record, Notice):
+        index.repeat_notice(record)
     else:
         index.replay(record)
 
 
-def _is_live(index: EventIndex, decision: Decision | int) -> bool:
+def _is_live(index: EventIndex, decision: Decision | Notice | int) -> bool:
+    if isinstance(decision, Notice):
+        return index.holds(decision.article_id)
     return isinstance(decision, int) or index.holds(
         decision.assignment.compared.embedded.article.article_id
     )

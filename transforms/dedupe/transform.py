@@ -11,9 +11,10 @@ import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
-from schemas import ComparedArticle, EmbeddedArticle
+from schemas import ComparedArticle, EmbeddedArticle, Notice
 from transforms._shared.counts import count, timed
 from transforms._shared.kept import Kept
+from transforms._shared.notices import around
 from transforms._shared.ordering import ONE_PARTITION, decision_order, home_partition
 from transforms._shared.seeds import Seeds
 from transforms._shared.shards import WINDOW_DAYS
@@ -34,7 +35,7 @@ class CompareArticles(beam.PTransform):
     Rejects nothing. Keeps sketches and vectors of the originals of the last ``window_days``. In a
     bounded run articles are taken in order of event time, so late data does not exist; undated
     ones go first. Unbounded they are taken as they come; the state is a log of the window's
-    articles.
+    articles. A ``Notice`` passes.
 
     Bounded, with more than one of ``partitions``, reading the texts and searching the window are
     split: each partition keeps its share of the articles, copies included, and is asked about
@@ -51,21 +52,27 @@ class CompareArticles(beam.PTransform):
     seeds: Seeds | None = None  # what to go on from; only used when not bounded
 
     def expand(
-        self, articles: beam.PCollection[EmbeddedArticle]
-    ) -> beam.PCollection[ComparedArticle]:
+        self, articles: beam.PCollection[EmbeddedArticle | Notice]
+    ) -> beam.PCollection[ComparedArticle | Notice]:
         window, wanted = timedelta(days=self.window_days), (self.neighbours, self.further)
-        if self.partitions > 1:
-            return self._in_parts(articles, window)
-        keyed = articles | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
-            tuple[str, EmbeddedArticle]
-        )
         if not self.bounded:
             make = partial(DuplicateIndex, self.dim, window, *wanted)
+            keyed = articles | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
+                tuple[str, EmbeddedArticle | Notice]
+            )
             return keyed | "Compare" >> beam.ParDo(_CompareNext(make, self.seeds))
-        return (
-            keyed
-            | "GroupPartition" >> beam.GroupByKey()
-            | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, *wanted)
+        if self.partitions > 1:
+            return around(articles, EmbeddedArticle, lambda items: self._in_parts(items, window))
+        return around(
+            articles,
+            EmbeddedArticle,
+            lambda items: (
+                items
+                | "KeyByPartition"
+                >> beam.Map(_by_partition).with_output_types(tuple[str, EmbeddedArticle])
+                | "GroupPartition" >> beam.GroupByKey()
+                | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, *wanted)
+            ),
         )
 
     def _in_parts(
@@ -98,8 +105,8 @@ def fetched_of_each(nearest: int, partitions: int) -> int:
     return _FETCHED + min(nearest, share)
 
 
-def _by_partition(embedded: EmbeddedArticle) -> tuple[str, EmbeddedArticle]:
-    return ONE_PARTITION, embedded
+def _by_partition(item: EmbeddedArticle | Notice) -> tuple[str, EmbeddedArticle | Notice]:
+    return ONE_PARTITION, item
 
 
 def _compare_in_order(
@@ -133,11 +140,14 @@ class _CompareNext(beam.DoFn):
 
     def process(
         self,
-        keyed: tuple[str, EmbeddedArticle],
+        keyed: tuple[str, EmbeddedArticle | Notice],
         log: Any = beam.DoFn.StateParam(LOG),  # noqa: B008 - how Beam is told
         version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008
-    ) -> Iterator[ComparedArticle]:
+    ) -> Iterator[ComparedArticle | Notice]:
         key, embedded = keyed
+        if isinstance(embedded, Notice):
+            yield embedded
+            return
         count("dedupe", "in")
         with timed("dedupe"):
             compared = self._kept.of(key, log, version).assign(embedded)

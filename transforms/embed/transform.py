@@ -9,8 +9,9 @@ import numpy as np
 from apache_beam.utils.windowed_value import WindowedValue
 from numpy.typing import NDArray
 
-from schemas import Article, EmbeddedArticle
+from schemas import Article, EmbeddedArticle, Notice
 from transforms._shared.counts import count, timed
+from transforms._shared.notices import around
 from transforms._shared.ordering import decision_order
 from transforms.embed.batches import bucket, embed_in_batches
 from transforms.embed.encoder import BATCH_SIZE, MAX_TOKENS, Encoder, load_encoder
@@ -28,7 +29,7 @@ class EmbedArticles(beam.PTransform):
     Bounded: the articles are grouped by id and embedded in fixed batches, so that the bytes do
     not depend on how the engine cuts or spreads the work. Unbounded: each bundle is embedded
     when it ends and leaves in the order in which later stages decide; the elements keep their
-    times and windows.
+    times and windows. A ``Notice`` passes, after the articles of its bundle.
     """
 
     model: str = DEFAULT_MODEL
@@ -37,15 +38,21 @@ class EmbedArticles(beam.PTransform):
     bounded: bool = True
     encoder_factory: Callable[[], Encoder] | None = None  # instead of ``model``
 
-    def expand(self, articles: beam.PCollection[Article]) -> beam.PCollection[EmbeddedArticle]:
+    def expand(
+        self, articles: beam.PCollection[Article | Notice]
+    ) -> beam.PCollection[EmbeddedArticle | Notice]:
         settings = (self._factory(), self.max_tokens, self.batch_size)
         if not self.bounded:
             return articles | "Embed" >> beam.ParDo(_EmbedBundle(*settings))
-        return (
-            articles
-            | "KeyByBucket" >> beam.Map(_keyed)
-            | "GroupByBucket" >> beam.GroupByKey()
-            | "Embed" >> beam.ParDo(_EmbedGroup(*settings))
+        return around(
+            articles,
+            Article,
+            lambda items: (
+                items
+                | "KeyByBucket" >> beam.Map(_keyed)
+                | "GroupByBucket" >> beam.GroupByKey()
+                | "Embed" >> beam.ParDo(_EmbedGroup(*settings))
+            ),
         )
 
     def _factory(self) -> Callable[[], Encoder]:
@@ -107,13 +114,17 @@ class _EmbedGroup(_Embed):
 class _EmbedBundle(_Embed):
     def start_bundle(self) -> None:
         self._held: list[tuple[Article, Any, Any]] = []
+        self._notices: list[WindowedValue] = []
 
     def process(
         self,
-        article: Article,
+        article: Article | Notice,
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
-    ) -> Iterator[EmbeddedArticle]:
+    ) -> Iterator[EmbeddedArticle | Notice]:
+        if isinstance(article, Notice):
+            self._notices.append(WindowedValue(article, timestamp, [window]))
+            return iter(())
         count("embed", "in")
         self._held.append((article, timestamp, window))
         return iter(())
@@ -127,4 +138,5 @@ class _EmbedBundle(_Embed):
         for done in sorted(embedded, key=lambda done: decision_order(done.article)):
             timestamp, window = places[id(done.article)].pop()
             yield WindowedValue(done, timestamp, [window])
-        self._held = []
+        yield from self._notices
+        self._held, self._notices = [], []

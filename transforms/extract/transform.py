@@ -7,7 +7,7 @@ from typing import NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from schemas import Extraction, Identified, Rejected
+from schemas import Extraction, Identified, Notice, Rejected
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms.extract.extraction import extract_article
@@ -17,7 +17,7 @@ STAGE = "extract"
 
 
 class Extracted(NamedTuple):
-    extractions: beam.PCollection[Extraction]
+    extractions: beam.PCollection[Extraction | Notice]
     rejected: beam.PCollection[Rejected]
 
 
@@ -26,12 +26,12 @@ class ExtractArticles(beam.PTransform):
     """Free each entry's text from its page, its markup and its site's clutter.
 
     Rejected: ``no_text`` (neither text nor headline), ``parse_failed`` (a library gave up on a
-    malformed page). No state is kept, and order and lateness do not matter.
+    malformed page). A ``Notice`` passes. No state is kept, and order and lateness do not matter.
     """
 
     pages_between_cleanups: int = 500  # the parsing libraries' caches are emptied after so many
 
-    def expand(self, entries: beam.PCollection[Identified]) -> Extracted:
+    def expand(self, entries: beam.PCollection[Identified | Notice]) -> Extracted:
         extract = beam.ParDo(_ExtractDoFn(self.pages_between_cleanups))
         outputs = entries | "Extract" >> extract.with_outputs("rejected", main="extractions")
         return Extracted(outputs.extractions, outputs.rejected)
@@ -45,7 +45,10 @@ class _ExtractDoFn(beam.DoFn):
     def setup(self) -> None:
         quiet_libraries()
 
-    def process(self, identified: Identified) -> Iterator[Extraction]:
+    def process(self, identified: Identified | Notice) -> Iterator[Extraction | Notice]:
+        if isinstance(identified, Notice):
+            yield identified
+            return
         count(STAGE, "in")
         self._seen += 1
         if self._seen % self._pages_between_cleanups == 0:

@@ -9,7 +9,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas import Identified
+from schemas import Identified, Notice
 from transforms._shared.counts import count, timed
 from transforms._shared.stopping import STOP
 from transforms._shared.web.fetch import Fetcher, HttpFetcher
@@ -32,7 +32,7 @@ class FetchPages(beam.PTransform):
     Nothing is rejected and nothing is lost: an entry whose page cannot be had keeps its feed's
     text, and ``page`` says why (``kept_feed_text_<why>`` counts it); one whose page is not wanted
     passes as it came (``skipped_<why>``; see ``why_not``). Elements keep their order within a
-    bundle, their times and their windows.
+    bundle, their times and their windows; a ``Notice`` passes in its place.
 
     Kept in the worker for at most a day, and lost with it: each site's robots.txt, and under
     which addresses the same text was seen. A text that came from three addresses of a domain
@@ -50,8 +50,10 @@ class FetchPages(beam.PTransform):
     fetcher: Fetcher | None = None  # None for HttpFetcher with the bounds above
     politeness: Callable[[], Politeness] = shared_politeness  # asked in the worker
 
-    def expand(self, identified: beam.PCollection[Identified]) -> beam.PCollection[Identified]:
-        fetch = beam.ParDo(_FetchDoFn(self)).with_output_types(Identified)
+    def expand(
+        self, identified: beam.PCollection[Identified | Notice]
+    ) -> beam.PCollection[Identified | Notice]:
+        fetch = beam.ParDo(_FetchDoFn(self)).with_output_types(Identified | Notice)
         return identified | "Fetch" >> fetch
 
 
@@ -80,15 +82,16 @@ class _FetchDoFn(beam.DoFn):
         self._repeats = RepeatedTexts()
 
     def start_bundle(self) -> None:
-        self._held: list[tuple[Identified, Any, Any]] = []
+        self._held: list[tuple[Identified | Notice, Any, Any]] = []
 
     def process(
         self,
-        identified: Identified,
+        identified: Identified | Notice,
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
-    ) -> Iterator[Identified]:
-        count(STAGE, "in")
+    ) -> Iterator[Identified | Notice]:
+        if isinstance(identified, Identified):
+            count(STAGE, "in")
         self._held.append((identified, timestamp, window))
         if len(self._held) >= self._most_held:
             yield from self._flush()
@@ -98,13 +101,17 @@ class _FetchDoFn(beam.DoFn):
 
     def _flush(self) -> Iterator[Any]:
         held, self._held = self._held, []
-        reasons = [why_not(identified) for identified, _, _ in held]
-        wanted = [item[0] for item, reason in zip(held, reasons) if not reason]
+        entries = [item for item, _, _ in held if isinstance(item, Identified)]
+        reasons = {id(identified): why_not(identified) for identified in entries}
+        wanted = [identified for identified in entries if not reasons[id(identified)]]
         with timed(STAGE):
             pages = iter(self._pages(wanted))
-        for (identified, timestamp, window), reason in zip(held, reasons):
+        for identified, timestamp, window in held:
+            if isinstance(identified, Notice):
+                yield WindowedValue(identified, timestamp, [window])
+                continue
             count(STAGE, "out")
-            if reason:
+            if reason := reasons[id(identified)]:
                 count(STAGE, f"skipped_{reason}")
                 passed = identified
             else:

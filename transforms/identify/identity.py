@@ -1,11 +1,14 @@
 """Under which name an entry is known, before anything is compared."""
 
+import re
 from urllib.parse import urlsplit
 
-from schemas import Entry
+from schemas import Entry, TakenBack
 from schemas.ids import is_web_url
-from transforms._shared.urls import canonical_url, registered_domain
+from transforms._shared.urls import canonical_url, registered_domain, site_domain
 from transforms.identify.payload import text_hash
+
+_TAG = re.compile(r"tag:(?:[^@,:/]{1,64}@)?([A-Za-z0-9.\-]{1,253}),", re.IGNORECASE)  # RFC 4151
 
 
 def own_url(entry: Entry) -> str:
@@ -38,5 +41,38 @@ def identity_key_of(url: str, text: bytes) -> str:
 
 def url_bucket(url: str) -> str:
     """Name the bucket of a canonical http(s) URL."""
-    host = urlsplit(url).hostname or ""
+    return _bucket(urlsplit(url).hostname or "")
+
+
+def taken_back_key(taken: TakenBack) -> str:
+    """Say in which bucket the article would be that a feed takes back.
+
+    Where its id names a site, as an address or a tag: there, if items of the feed or the feed live
+    there too, or it has no items left. Else where most of its items live, else where it does.
+    """
+    feed = _bucket(_host(taken.feed_url))
+    url, tag = canonical_url(taken.ref), _TAG.match(taken.ref)
+    named = _bucket(_host(url) if is_web_url(url) else tag[1].lower() if tag else "")
+    if named and (not taken.domains or named in (feed, *taken.domains)):
+        return named
+    return taken.domains[0] if taken.domains else feed
+
+
+def own_site_url(taken: TakenBack) -> str:
+    """Give the address a feed takes back, if it is one of the feed's own site; else ""."""
+    url, feed = canonical_url(taken.ref), _host(taken.feed_url)
+    if not is_web_url(url):
+        return ""
+    site = site_domain(_host(url))
+    return url if (site == site_domain(feed) if site else _host(url) == feed) else ""
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _bucket(host: str) -> str:
     return (registered_domain(host) or host).encode("ascii", "replace").decode()[:253]

@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 from typing import Any
 
-from schemas import Entry
+from schemas import Entry, TakenBack
 
 
 def reading_order(entry: Entry) -> tuple[Any, ...]:
@@ -17,6 +17,11 @@ def reading_order(entry: Entry) -> tuple[Any, ...]:
         _published(entry) or entry.received_at, entry.received_at, entry.key, entry.url,
         entry.guid, entry.title, entry.content, entry.summary,
     )  # fmt: skip
+
+
+def deletion_order(taken: TakenBack) -> tuple[Any, ...]:
+    """Sort key of what feeds say was deleted: as it was received, all that decides included."""
+    return taken.received_at, taken.feed_url, taken.ref, taken.when, taken.key, taken.domains
 
 
 def _published(entry: Entry) -> datetime | None:

@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from schemas import Entry, Identified, Repeat, Sighting
+from schemas import Entry, Identified, Notice, Repeat, Sighting, TakenBack
 from schemas.ids import article_id
 from transforms._shared.redact import redact_url
 from transforms._shared.urls import canonical_url
-from transforms.identify.identity import identity_key_of, own_url, url_bucket
+from transforms.identify.deletion import deletion_notice
+from transforms.identify.identity import (
+    identity_key_of,
+    own_site_url,
+    own_url,
+    taken_back_key,
+    url_bucket,
+)
 from transforms.identify.payload import Payload, read_payload
 from transforms.identify.sketch import Sketch
 
@@ -20,7 +27,7 @@ MIN_CONTAINMENT = 0.9  # share of word 3-grams; what changes less is the same te
 _MAX_NAMES = 32  # URLs and guids one article is known by
 _MAX_TEXTS = 48  # texts of one article known by their hash
 
-_VERSION = b"\x02"
+_VERSION = b"\x03"
 _PARTS = 7  # byte strings per article
 _NAME_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -44,6 +51,7 @@ class _Seen:
     word_count: int
     texts: list[bytes] = field(default_factory=list)  # shortened text hashes, oldest first
     names: list[bytes] = field(default_factory=list)
+    taken_back: bool = False  # its feed said so
     told: int = 0  # age of the index when this was last handed out by ``changes``,
     told_at: datetime = _EPOCH  # and the time then
 
@@ -114,6 +122,29 @@ class SeenIndex:
         _learn(seen, payload)
         self._changed[seen.article_id] = None
         return Identified(entry, seen.article_id, seen.canonical_url, seen.revision)
+
+    def take_back(self, taken: TakenBack) -> Notice | str:
+        """Decide on an item that a feed says was deleted.
+
+        A feed takes back what it showed under that id itself, or an address of its own site;
+        never what another one published.
+
+        Returns:
+            The notice, once for each article; else ``again``, or ``unknown`` when no article that
+            is remembered is meant.
+        """
+        self._advance(taken.received_at)
+        guid = _guid_name(taken_back_key(taken), taken.feed_url, taken.ref)
+        url = own_site_url(taken)
+        article = self._names.get(guid) or (self._names.get(_name("url", url)) if url else None)
+        if article is None:
+            return "unknown"
+        seen = self._articles[article]
+        if seen.taken_back:
+            return "again"
+        seen.taken_back = True
+        self._changed[article] = None
+        return deletion_notice(taken, article)
 
     def _find(self, names: _Names, payload: Payload) -> tuple[_Seen, str] | None:
         known = self._names.get(names.own)
@@ -226,9 +257,13 @@ def _names(entry: Entry, url: str, payload: Payload) -> _Names:
         return _Names(_name("text", payload.text_hash.hex()), "same_text", b"")
     guid = b""
     if entry.guid and entry.feed_url:
-        # With the bucket, so that one index decides as many indexes side by side do.
-        guid = _name("guid", url_bucket(url), entry.feed_url, entry.guid)
+        guid = _guid_name(url_bucket(url), entry.feed_url, entry.guid)
     return _Names(_name("url", url), "same_url", guid)
+
+
+def _guid_name(bucket: str, feed_url: str, guid: str) -> bytes:
+    # With the bucket, so that one index decides as many indexes side by side do.
+    return _name("guid", bucket, feed_url, guid)
 
 
 def _name(*parts: str) -> bytes:
@@ -273,7 +308,7 @@ def _learn(seen: _Seen, payload: Payload) -> None:
 def _packed(seen: _Seen) -> bytes:
     parts = (
         redact_url(seen.canonical_url).encode("utf-8", "surrogatepass"),
-        struct.pack(">QQ", seen.revision, seen.word_count),
+        struct.pack(">QQ?", seen.revision, seen.word_count, seen.taken_back),
         seen.title_hash,
         seen.words.to_bytes(),
         seen.numbers.to_bytes(),
@@ -291,7 +326,7 @@ def _unpacked(sighting: Sighting) -> _Seen:
         parts = list(_parts(data, len(_VERSION)))
         if len(parts) != _PARTS:
             raise struct.error("cut short")
-        revision, word_count = struct.unpack(">QQ", parts[1])
+        revision, word_count, taken_back = struct.unpack(">QQ?", parts[1])
         return _Seen(
             article_id=sighting.article_id,
             key=sighting.identity_key,
@@ -304,6 +339,7 @@ def _unpacked(sighting: Sighting) -> _Seen:
             word_count=word_count,
             texts=_split(parts[5]),
             names=_split(parts[6]),
+            taken_back=taken_back,
         )
     except (struct.error, UnicodeDecodeError) as error:
         raise ValueError(f"sighting of {sighting.article_id} is broken ({error})") from error

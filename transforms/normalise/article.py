@@ -10,6 +10,7 @@ from transforms._shared.rejects import RejectError
 from transforms._shared.urls import canonical_url
 from transforms.normalise.dates import MAX_CLOCK_SKEW, event_time, publication_date
 from transforms.normalise.language import Language
+from transforms.normalise.notices import own_notices
 from transforms.normalise.publisher import domain_of, publisher_address, publisher_family
 from transforms.normalise.text import (
     clean_line,
@@ -113,6 +114,13 @@ def normalise_article(
         access_state=extraction.access_state,
         content_hash=content_hash(title, body),
         backfill=entry.backfill,
+        notices=own_notices(
+            identified.article_id,
+            title,
+            identified.page,
+            # A later text keeps the date of the first: it was corrected when it came.
+            counted_at.at if identified.revision == 1 else first_seen_at,
+        ),
     )
 
 

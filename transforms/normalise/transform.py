@@ -9,7 +9,7 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.utils.shared import Shared
 
-from schemas import Article, Extraction, Rejected
+from schemas import Article, Extraction, Notice, Rejected
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms._shared.shards import WINDOW_DAYS
@@ -20,7 +20,7 @@ STAGE = "normalise"
 
 
 class Normalised(NamedTuple):
-    articles: beam.PCollection[Article]
+    articles: beam.PCollection[Article | Notice]
     rejected: beam.PCollection[Rejected]
 
 
@@ -29,14 +29,16 @@ class NormaliseArticles(beam.PTransform):
     """Bring addresses, dates, languages, publishers and texts into one form.
 
     Rejected: ``no_text`` (nothing readable is left of the headline), ``parse_failed`` (a library
-    gave up on a malformed value). No state is kept, and order and lateness do not matter.
+    gave up on a malformed value). What an article says of itself, that it was corrected or taken
+    back, and that its page is gone, are its ``notices``; a ``Notice`` that comes passes. No state
+    is kept, and order and lateness do not matter.
     """
 
     bounded: bool = True  # stored input: a publication date is trusted however long ago it was;
     window_days: float = WINDOW_DAYS  # else when it lies no longer back than this
     as_of: datetime | None = None  # UTC, the time of the run: nothing stored is newer
 
-    def expand(self, extractions: beam.PCollection[Extraction]) -> Normalised:
+    def expand(self, extractions: beam.PCollection[Extraction | Notice]) -> Normalised:
         max_delay = None if self.bounded else timedelta(days=self.window_days)
         normalise = beam.ParDo(_NormaliseDoFn(max_delay, self.as_of, Shared()))
         outputs = extractions | "Normalise" >> normalise.with_outputs("rejected", main="articles")
@@ -52,7 +54,10 @@ class _NormaliseDoFn(beam.DoFn):
     def setup(self) -> None:
         self._languages = self._shared.acquire(LanguageDetector)  # one model per process
 
-    def process(self, extraction: Extraction) -> Iterator[Article]:
+    def process(self, extraction: Extraction | Notice) -> Iterator[Article | Notice]:
+        if isinstance(extraction, Notice):
+            yield extraction
+            return
         count(STAGE, "in")
         try:
             with timed(STAGE):

@@ -72,7 +72,8 @@ def parse_feed(document: Document, max_entries: int = MAX_ENTRIES) -> Found:
     channel = _channel(document, parsed, address)
     entries, losses = _entries(channel, parsed["entries"])
     broken = _breakage(document, source, parsed, len(entries), max_entries)
-    if not entries:
+    only_deleted = root in FEED_ROOTS and source.tombstones and not broken and not losses
+    if not entries and not only_deleted:
         raise _nothing_usable(source, broken, losses)
     if broken:
         losses = [broken, *(loss for loss in losses if loss.error.reason != "empty_entry")]
@@ -84,6 +85,7 @@ def parse_feed(document: Document, max_entries: int = MAX_ENTRIES) -> Found:
         _notes(source, parsed, broken),
         _update_seconds(parsed["feed"]),
         source.deleted,
+        tuple((_guid(ref), when) for ref, when in source.tombstones),
     )
 
 
@@ -123,7 +125,7 @@ def _entries(channel: _Channel, items: list[Any]) -> tuple[list[Entry], list[Los
     losses: list[Loss] = []
     make_name = NameMaker(channel.document)
     for number, item in enumerate(items, start=1):
-        guid = storable(one_line(_text(item, "id")))[:MAX_GUID_CHARS]
+        guid = _guid(_text(item, "id"))
         entry = _entry(channel, item, guid, make_name(guid, number))
         if entry.title or entry.content.strip():
             entries.append(entry)
@@ -131,6 +133,10 @@ def _entries(channel: _Channel, items: list[Any]) -> tuple[list[Entry], list[Los
             message = "the item has neither title nor text"
             losses.append(Loss(entry.key, RejectError("empty_entry", message), entry.url.encode()))
     return entries, losses
+
+
+def _guid(written: str) -> str:
+    return storable(one_line(written))[:MAX_GUID_CHARS]
 
 
 def _entry(channel: _Channel, item: Any, guid: str, name: ItemName) -> Entry:

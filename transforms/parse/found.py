@@ -33,6 +33,7 @@ class Found:
     notes: tuple[str, ...] = ()  # names to count: harmless oddities of the document
     update_seconds: float | None = None  # how often a feed says that it changes
     deleted: int = 0  # items a feed says were taken back
+    tombstones: tuple[tuple[str, str], ...] = ()  # id and time of each of those, as written
 
 
 def item_key(document: Document, label: str) -> str:

@@ -2,11 +2,15 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from schemas import Document, Dropped, Reading
+from schemas import Document, Dropped, Reading, TakenBack
 from transforms._shared.rejects import RejectError
-from transforms._shared.urls import canonical_url
-from transforms.parse.found import Found
+from transforms._shared.urls import canonical_url, registered_domain
+from transforms.parse.found import Found, feed_address
+
+_DOMAINS = 8  # of its items that are named beside each deleted one
 
 
 def read(document: Document, found: Found) -> Reading:
@@ -32,6 +36,25 @@ def read(document: Document, found: Found) -> Reading:
         update_seconds=found.update_seconds,
         deleted=found.deleted,
     )
+
+
+def taken_back(document: Document, found: Found) -> Iterator[TakenBack]:
+    """Give the items that a feed says were deleted, with where its other items live."""
+    if not found.tombstones:
+        return
+    homes = Counter(registered_domain(_host(entry.url)) for entry in found.entries)
+    domains = tuple(domain for domain, _ in homes.most_common() if domain)[:_DOMAINS]
+    for ref, when in found.tombstones:
+        yield TakenBack(
+            document.key, ref, when, feed_address(document), domains, document.received_at
+        )
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def unread(document: Document, error: RejectError) -> Reading:

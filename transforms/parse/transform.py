@@ -7,18 +7,18 @@ from typing import Literal, NamedTuple
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from schemas import Document, Entry, Reading, Rejected
+from schemas import Document, Entry, Reading, Rejected, TakenBack
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms.parse.document import parse_document
 from transforms.parse.found import MAX_ENTRIES, Loss
-from transforms.parse.reading import read, unread
+from transforms.parse.reading import read, taken_back, unread
 
 STAGE = "parse"
 
 
 class Parsed(NamedTuple):
-    entries: beam.PCollection[Entry]
+    entries: beam.PCollection[Entry | TakenBack]
     readings: beam.PCollection[Reading]
     rejected: beam.PCollection[Rejected]
 
@@ -27,7 +27,9 @@ class Parsed(NamedTuple):
 class ParseEntries(beam.PTransform):
     """Find the entries in each document; what cannot be read leaves by ``rejected``.
 
-    Of each document of a feed, ``readings`` has what was found in it.
+    Of each document of a feed, ``readings`` has what was found in it. Items that a feed says were
+    deleted come after its entries, as many as it may have entries; ``deleted`` counts all of them
+    and ``deleted_unread`` those that do not come.
 
     Rejected, whole documents: ``undecodable``, ``empty``, ``too_large``, ``too_complex``,
     ``not_a_feed``, ``empty_feed``, ``not_a_news_sitemap``, ``entity_declarations``,
@@ -51,7 +53,10 @@ class ParseEntries(beam.PTransform):
 def _parse(
     document: Document, max_entries: int
 ) -> Iterator[
-    Entry | TaggedOutput[Literal["readings"], Reading] | TaggedOutput[Literal["rejected"], Rejected]
+    Entry
+    | TakenBack
+    | TaggedOutput[Literal["readings"], Reading]
+    | TaggedOutput[Literal["rejected"], Rejected]
 ]:
     count(STAGE, "in")
     try:
@@ -73,6 +78,10 @@ def _parse(
     for entry in found.entries:
         count(STAGE, "out")
         yield entry
+    if found.deleted:
+        count(STAGE, "deleted", found.deleted)
+        count(STAGE, "deleted_unread", found.deleted - len(found.tombstones))
+    yield from taken_back(document, found)
 
 
 def _refuse_all(document: Document, error: RejectError) -> Iterator[TaggedOutput]:

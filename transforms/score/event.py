@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas import Event, EventChange, EventState, LanguageCount, Mention
+from schemas import Event, EventChange, EventState, LanguageCount, Mention, Notice
 from schemas.article import UNKNOWN_FAMILY
 from schemas.ids import change_id
+from schemas.notice import CORRECTED, RETRACTED
 from transforms.score.breaking import entropy, follow, window_at
 from transforms.score.told import Told, told_of
 
@@ -83,10 +84,30 @@ def score_event(
         novelty=state.novelty,
         centroid=state.centroid,
         embedding_model=state.embedding_model,
+        correction_count=_articles(state.notices, CORRECTED),
+        retraction_count=_articles(state.notices, RETRACTED),
     )
-    if before is not None and told_of(event).material == before.material:
+    if before is not None and told_of(event).material == before.material and not state.news:
         return None
-    return event, tuple(_changes(event, ordered, before, broken is None, window))
+    noticed = _noticed(event, state, latest)
+    return event, (*_changes(event, ordered, before, broken is None, window), *noticed)
+
+
+def _articles(notices: Sequence[Notice], counted: str) -> int:
+    return len({notice.article_id for notice in notices if notice.counts_as == counted})
+
+
+def _noticed(
+    event: Event, state: EventState, latest: Mapping[str, Mention]
+) -> Iterator[EventChange]:
+    """Tell of each article that was corrected or taken back, once."""
+    for notice in state.news:
+        told = latest.get(notice.article_id)
+        data = {
+            "article_id": notice.article_id, "evidence": notice.evidence, "kind": notice.kind,
+            "title": told.title if told else "",
+        }  # fmt: skip
+        yield _change(event, notice.counts_as, notice.noticed_at, data, notice.article_id)
 
 
 def _arrival(told: Mention) -> tuple[bool, datetime, str, int]:
@@ -121,9 +142,12 @@ def _changes(
         yield _change(event, "closed", event.last_seen_at + window, data)
 
 
-def _change(event: Event, kind: str, at: datetime, data: dict[str, Any]) -> EventChange:
-    # An event is updated more than once, perhaps twice at one time; the rest happens to it once.
-    what = f"{kind}#{event.revision}" if kind == "updated" else kind
+def _change(
+    event: Event, kind: str, at: datetime, data: dict[str, Any], article: str = ""
+) -> EventChange:
+    # An event is updated more than once, perhaps twice at one time; the rest happens to it once,
+    # or once to each of its articles.
+    what = f"{kind}#{article or event.revision}" if article or kind == "updated" else kind
     return EventChange(
         id=change_id(event.event_id, what, at.isoformat()),
         type=_TYPE + kind,

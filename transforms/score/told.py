@@ -11,7 +11,8 @@ from schemas import BreakingReason, Event
 _MATERIAL = (
     "status", "merged_into", "title", "summary", "representative_article_id", "article_count",
     "unique_article_count", "publisher_family_count", "first_seen_at", "last_seen_at",
-    "breaking_state", "breaking_since", "alert_id", "contested",
+    "breaking_state", "breaking_since", "alert_id", "contested", "correction_count",
+    "retraction_count",
 )  # fmt: skip
 
 

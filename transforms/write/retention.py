@@ -22,6 +22,7 @@ _COLUMNS = {
     "event_articles": ("article_id", "event_id", "revision", "left_at", "sequence"),
     "sightings": ("article_id",),
     "alerts": ("alert_id", "event_id", "revision"),
+    "article_notices": ("article_id",),
 }  # first the column that names what a newer row is newer of, then the event
 
 
@@ -207,7 +208,7 @@ class _Decision:
         is_open |= set(event_of.values()) - self._events.keys() - {""}  # their rows were lost
         of_open = {article_id for article_id, event in event_of.items() if event in is_open}
         found = {("events", row.date) for row in rows["events"] if row.name in is_open}
-        for table in ("articles", "event_articles", "sightings"):
+        for table in ("articles", "event_articles", "sightings", "article_notices"):
             for row in rows[table]:
                 joined = table == "event_articles" and row.event in is_open
                 if joined or row.name in of_open:

@@ -15,11 +15,13 @@ from schemas import (
     EventChange,
     Fetch,
     Moved,
+    Notice,
     Rejected,
     Sighting,
 )
 from schemas.tables import (
     ALERTS,
+    ARTICLE_NOTICES,
     ARTICLES,
     DEAD_LETTERS,
     EVENT_ARTICLES,
@@ -167,6 +169,11 @@ def alert_row(alert: Alert) -> Row:
     return _row(ALERTS, vars(alert))
 
 
+def notice_row(notice: Notice) -> Row:
+    """Make the row that says an article was corrected or taken back."""
+    return _row(ARTICLE_NOTICES, vars(notice))
+
+
 def _no_rows(_: Any) -> list[Row]:
     return []
 
@@ -214,6 +221,10 @@ def _planned_at(alert: Alert) -> datetime:
     return alert.planned_at
 
 
+def _noticed_at(notice: Notice) -> datetime:
+    return notice.noticed_at
+
+
 ROW_SOURCES = {
     source.table.name: source
     for source in (
@@ -227,6 +238,7 @@ ROW_SOURCES = {
         RowSource(SIGHTINGS, Sighting, sighting_row, _seen_at),
         RowSource(FETCH_LOG, Fetch, fetch_row, _fetched_at),
         RowSource(ALERTS, Alert, alert_row, _planned_at),
+        RowSource(ARTICLE_NOTICES, Notice, notice_row, _noticed_at),
     )
 }
 

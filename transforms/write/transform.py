@@ -18,9 +18,9 @@ class WriteTable(beam.PTransform):
     """Write all records of a bounded run to one table; returns the paths of its files.
 
     Takes Assignment for articles and event_articles, Event for events, EventChange for
-    event_changes, Rejected for dead_letters, Fetch for fetch_log, Alert for alerts. The paths are
-    relative to ``output``; a table that gets no record has one file without rows, so that it can
-    be read.
+    event_changes, Rejected for dead_letters, Fetch for fetch_log, Alert for alerts, Notice for
+    article_notices. The paths are relative to ``output``; a table that gets no record has one file
+    without rows, so that it can be read.
 
     Nothing is rejected and nothing dropped: a record is a row, even when another one looks the
     same. No state is kept; an output that cannot be written ends the run with ``OutputError``.

@@ -15,7 +15,8 @@ SELECT NULL::BOOLEAN AS time_known, NULL::BIGINT AS sequence WHERE false;
 CREATE OR REPLACE VIEW events AS
 SELECT * FROM read_parquet('events/*/*.parquet', hive_partitioning = true, union_by_name = true)
 UNION ALL BY NAME
-SELECT NULL::FLOAT AS novelty WHERE false;
+SELECT NULL::FLOAT AS novelty, NULL::INTEGER AS correction_count, NULL::INTEGER AS retraction_count
+WHERE false;
 
 CREATE OR REPLACE VIEW event_articles AS
 SELECT * FROM read_parquet(

@@ -253,6 +253,8 @@ QUERIES = {
     "WHERE type = 'org.newsevents.event.created' GROUP BY subject",
     "doubles": "SELECT event_id, revision, count(*) FROM read_parquet('events/*/*.parquet') "
     "GROUP BY ALL HAVING count(*) > 1",
+    "notices": "SELECT article_id, kind, count(*) FROM "
+    "read_parquet('article_notices/*/*.parquet') GROUP BY ALL",
     "changes": "SELECT id, count(*) FROM read_parquet('event_changes/*/*.parquet') "
     "GROUP BY ALL HAVING count(*) > 1",
 }
