@@ -5,14 +5,15 @@
 
 Prints the weights that ``transforms/score/terms.py`` holds. A moment speaks for breaking when most
 of its event's articles tell of a true burst, and no other event told of that burst before. Events
-weigh alike, and so do sets; moments of fewer than two publishers are left out. A weight cannot have
-the sign that would make evidence speak against itself.
+weigh alike; moments of fewer than two publishers are left out. Every term counts at least a little,
+and none against what it stands for. Sets differ in how many of their events are true, so each has
+an intercept of its own; the first one's is printed.
 """
 
 import argparse
 import json
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ Row = dict[str, Any]
 
 _FAMILIES = "independent_families_6h"
 _LEAST_FAMILIES = 2
+_LEAST = 0.1  # weight of a term
 _RIDGE = 1.0  # events that the wish for small weights counts as
 CODES = tuple(THRESHOLDS)
 
@@ -41,7 +43,7 @@ def first_events(rows: Iterable[Row], families: int = 3) -> dict[tuple[str, str]
 
 
 def fit(rows: Sequence[Row]) -> tuple[float, dict[str, float]]:
-    """Give the intercept and the weight of each term."""
+    """Give the intercept of the first set and the weight of each term."""
     first = first_events(rows)
     used = [row for row in rows if row["reasons"][_FAMILIES] >= _LEAST_FAMILIES]
     values = np.array([[scaled(code, row["reasons"][code]) for code in CODES] for row in used])
@@ -49,27 +51,25 @@ def fit(rows: Sequence[Row]) -> tuple[float, dict[str, float]]:
         [row["true"] and first.get((row["set"], row["label"])) == row["event"] for row in used]
     )
     per_event = Counter((row["set"], row["event"]) for row in used)
-    events = defaultdict(set)
-    for row in used:
-        events[row["set"].split("/")[0]].add((row["set"], row["event"]))
-    mean = np.mean([len(found) for found in events.values()])
-    weights = np.array(
-        [
-            mean / len(events[row["set"].split("/")[0]]) / per_event[row["set"], row["event"]]
-            for row in used
-        ]
-    )
+    weights = np.array([1.0 / per_event[row["set"], row["event"]] for row in used])
+    sets = list(dict.fromkeys(map(_set, used)))
+    own = np.array([sets.index(_set(row)) for row in used])
 
     def loss(theta: np.ndarray) -> float:
-        logits = values @ theta[1:] + theta[0]
+        logits = values @ theta[len(sets) :] + theta[own]
         costs = np.logaddexp(0.0, np.where(wanted, -logits, logits))
-        return float(weights @ costs + _RIDGE * theta[1:] @ theta[1:] / 2)
+        return float(weights @ costs + _RIDGE * theta[len(sets) :] @ theta[len(sets) :] / 2)
 
-    bounds = [(None, None)] + [(None, 0.0) if code in AT_MOST else (0.0, None) for code in CODES]
-    found = minimize(loss, np.zeros(len(CODES) + 1), method="L-BFGS-B", bounds=bounds)
+    bounds = [(None, None)] * len(sets)
+    bounds += [(None, -_LEAST) if code in AT_MOST else (_LEAST, None) for code in CODES]
+    found = minimize(loss, np.zeros(len(bounds)), method="L-BFGS-B", bounds=bounds)
     return round(float(found.x[0]), 3), {
-        code: round(float(weight), 3) for code, weight in zip(CODES, found.x[1:])
+        code: round(float(weight), 3) for code, weight in zip(CODES, found.x[len(sets) :])
     }
+
+
+def _set(row: Row) -> str:
+    return row["set"].split("/")[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

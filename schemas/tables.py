@@ -260,8 +260,8 @@ EVENTS = Table(
         Column(
             "breaking_score",
             "float64",
-            "Estimated probability that five publishers report it within six hours, when it broke, "
-            "or else the highest so far.",
+            "0 to 1, when it broke, or else the highest so far; from 0.5 on it breaks when all "
+            "required terms pass.",
         ),
         Column(
             "breaking_reasons",

@@ -77,7 +77,6 @@ _NOTICES = {"corrected": "corrected", "retracted": "taken back", "gone": "page i
 # What each term of the breaking score measures; a term we do not know is shown by its code.
 _REASONS = {
     "independent_families_6h": "publishers with a text of their own within six hours",
-    "independent_families_60m": "publishers with a text of their own within 60 minutes",
     "families_60m": "publishers within 60 minutes",
     "articles_60m": "articles within 60 minutes",
     "age_hours": "hours since the first report",

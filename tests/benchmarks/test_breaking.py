@@ -44,7 +44,7 @@ def _mention(item):
     return Mention(
         article_id=item.id, revision=1, at=item.at, dated=True, published_at=item.at,
         timely=item.precise, family=item.family, role="member", unique=not item.copy,
-        usual_rate=0.5, usual_rate_hours=2.0,
+        usual_rate=0.5, usual_rate_hours=2.0, novelty=1.0,
         language="en", title=item.title, sentences=(),
     )  # fmt: skip
 

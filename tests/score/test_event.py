@@ -62,7 +62,7 @@ def test_changes_are_logged_in_time_order_with_their_reasons(assigned, state):
     broke = json.loads(changes[1].data)
     assert changes[1].time == event.breaking_since
     assert {reason["code"] for reason in broke["reasons"]} >= {
-        "independent_families_60m",
+        "independent_families_6h",
         "novelty",
     }
 

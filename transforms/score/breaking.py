@@ -18,7 +18,7 @@ from schemas.event import SILENCES
 from transforms.score.terms import AT_MOST, REQUIRED, THRESHOLDS, Values, probability
 from transforms.score.told import Told
 
-BREAKS = 0.5  # score from which an event that passes all required terms breaks
+BREAKS = 0.5  # score from which an event breaks that passes all required terms
 _HOUR, _FADE_AFTER, _OVER_AFTER = SILENCES  # the latter two without a new article
 _QUARTER = timedelta(minutes=15)
 _FAMILIES = "independent_families_6h"
@@ -132,7 +132,6 @@ def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
     watched = sum(texts[0].usual_rate_hours >= _KNOWN_HOURS for texts in voices.values())
     return {
         _FAMILIES: float(len(voices)),
-        "independent_families_60m": float(len({m.family for m in latest})),
         "surprise": sum(
             surprise(len(texts), span, texts[0].usual_rate, texts[0].usual_rate_hours)
             for texts in voices.values()
