@@ -238,8 +238,8 @@ def test_event_broke_at_a_time_and_for_reasons_that_are_listed(demo):
     assert row["breaking_score"] > 0.5
     reasons = {reason["code"]: reason for reason in row["breaking_reasons"]}
     assert len(reasons) == len(row["breaking_reasons"])
-    assert {"independent_families_60m", "age_hours", "novelty"} <= set(reasons)
-    voices = reasons["independent_families_60m"]
+    assert {"independent_families_6h", "age_hours", "novelty"} <= set(reasons)
+    voices = reasons["independent_families_6h"]
     assert voices["passed"] and voices["value"] >= voices["threshold"]
 
 
