@@ -24,9 +24,9 @@ _QUARTER = timedelta(minutes=15)
 _FAMILIES = "independent_families_6h"
 _RECENT = timedelta(hours=6)  # that the terms look back on; an article may come so late, too
 _CANDIDATE_FAMILIES = 2  # heard, and for an hour after that
-_STILL_FAMILIES = 2  # fewer within the hour, and what broke is not breaking any longer,
-_LEAST_BREAKING = timedelta(hours=1)  # but not before
-_MOST_BREAKING = timedelta(hours=6)
+_MOST_TEXTS = 3  # of one family; a further one tells nothing new
+_LEAST_BREAKING = timedelta(hours=1)
+_MOST_BREAKING = timedelta(hours=6)  # while two families keep adding to it
 
 _ON_TOPIC = 0.01  # share of a publisher's articles that are on one event by chance
 _MOST_SURPRISE = 3.0  # of one publisher
@@ -146,7 +146,10 @@ def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
 
 
 def moments(mentions: Sequence[Mention], since: datetime | None = None) -> Iterator[Moment]:
-    """Look at an event as of each of its timely articles, oldest first.
+    """Look at an event whenever it is heard anew, oldest first.
+
+    That is as of each timely text of its publisher's own, but for the fourth and later ones of
+    one publisher within six hours: a flood of them must not cost more than it tells.
 
     Args:
         mentions: dated ones, in any order; at least one.
@@ -154,13 +157,19 @@ def moments(mentions: Sequence[Mention], since: datetime | None = None) -> Itera
     """
     first = min(m.at for m in mentions)
     timely = sorted((m for m in mentions if m.timely), key=lambda m: (m.at, m.article_id))
+    voices: Counter[str] = Counter()  # texts in the window, by family
     start = end = 0
     for at in sorted({m.at for m in timely}):
+        heard = False
         while end < len(timely) and timely[end].at <= at:
+            m = timely[end]
+            voices[m.family] += m.unique
+            heard |= m.unique and voices[m.family] <= _MOST_TEXTS
             end += 1
         while timely[start].at <= at - _RECENT:
+            voices[timely[start].family] -= timely[start].unique
             start += 1
-        if since is None or at >= since:
+        if heard and (since is None or at >= since):
             yield _moment(timely[start:end], at - first, at)
 
 
@@ -189,7 +198,7 @@ def follow(
     An event breaks once, at the first moment when all required terms pass and the score reaches
     ``BREAKS``. It is *breaking* for at least an hour, and for at most six while two families keep
     adding to it; then *developing*, *fading* when quiet for three hours, over after a day. Before
-    that it is a *candidate* for an hour whenever two families were heard within one.
+    that it is a *candidate* for an hour whenever two families were heard within six.
 
     The state depends on the articles and on ``as_of``, not on when one looked before. What was
     said to be breaking stays said, though.
@@ -244,14 +253,17 @@ def _state_after(mentions: Sequence[Mention], since: datetime, as_of: datetime) 
 
 def _breaking_until(timely: Sequence[Mention], since: datetime) -> datetime:
     """Find when an event that broke was no longer being added to by several families."""
-    voices = [m for m in timely if m.unique and m.family != UNKNOWN_FAMILY]
     until = since + _LEAST_BREAKING
-    latest: dict[str, datetime] = {}
-    for m in voices:
+    latest: Mention | None = None
+    before: datetime | None = None  # latest of any other family
+    for m in timely:
+        if not m.unique or m.family == UNKNOWN_FAMILY:
+            continue
         if m.at >= until:
             break
-        latest[m.family] = m.at
-        if len(latest) >= _STILL_FAMILIES:
-            heard = sorted(latest.values())[-_STILL_FAMILIES]
-            until = max(until, heard + _HOUR)
+        if latest is not None and latest.family != m.family:
+            before = latest.at
+        latest = m
+        if before is not None:
+            until = max(until, before + _HOUR)
     return min(until, since + _MOST_BREAKING)
