@@ -177,7 +177,7 @@ class Session:
 
     def _tell_missing(self, missing: set[str]) -> None:
         for source in sorted(missing - self.missing):
-            say(f"{source}: there is no such file now; looking again in every round")
+            say(f"{source}: nothing is there now; looking again in every round")
         for source in sorted(self.missing - missing):
             say(f"{source}: there again")
         self.missing = missing

@@ -26,6 +26,7 @@ class Alert:
     state: str  # the event's breaking_state
     title: str
     publisher_family_count: int
+    correction_count: int
     retraction_count: int
     planned_at: datetime  # event time: counts_as_of of that revision of the event
     format: str  # one of ALERT_FORMATS

@@ -443,6 +443,7 @@ ALERTS = Table(
         _text("state", "The event's breaking_state then."),
         _text("title", "The event's title then."),
         _count("publisher_family_count", "Publisher families of the event then."),
+        _count("correction_count", "Articles of the event corrected by then."),
         _count("retraction_count", "Articles of the event taken back by then."),
         _time("planned_at", "Event time of what it tells: the event's counts_as_of."),
         _text("format", f"{' or '.join(ALERT_FORMATS)}."),

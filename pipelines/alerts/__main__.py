@@ -67,10 +67,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from pipelines.alerts.sinks import load_sinks
+    from pipelines.alerts.sinks import is_private_sink, load_sinks
 
     for sink in load_sinks(options.alerts):
-        print(f"ok  {sink.name}  {sink.format} to {sink.shown}{_filters(sink)}")
+        private = "; private, needs --allow_private_hosts" if is_private_sink(sink) else ""
+        print(f"ok  {sink.name}  {sink.format} to {sink.shown}{_filters(sink)}{private}")
     return DONE
 
 

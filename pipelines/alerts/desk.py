@@ -6,6 +6,7 @@ run that is killed in between leaves a planned row without a settled one, and th
 those bytes again.
 """
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,14 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.alerts.courier import Lane, Poster
+from pipelines.alerts.payload import NoticeTold
 from pipelines.alerts.planning import Planner
 from pipelines.alerts.retrying import Retries
-from pipelines.alerts.sinks import AlertsError, Sink, load_sinks
+from pipelines.alerts.sinks import AlertsError, Sink, is_private_sink, load_sinks
 from pipelines.alerts.stored import find_url, read_stored
 from pipelines.console import say
 from pipelines.options import Settings, UsageError
-from schemas import Alert, Event
+from schemas import Alert, Event, EventChange
 from schemas.alert import DELIVERED
+from schemas.ids import is_web_url
+from schemas.notice import CORRECTED, RETRACTED
 from transforms._shared.counts import count
 from transforms._shared.redact import redact_url
 from transforms._shared.web.fetch import HttpFetcher
@@ -73,7 +77,13 @@ class AlertDesk:
         known = {event.event_id for event in events}
         rows = [*(event for event in self._missed if event.event_id not in known), *events]
         self._missed = ()
-        self._planned = self._planner.plan(rows, now, lambda event: self._link(rounds, event))
+        noticed = _notices(rounds.collected("event_changes"))
+        self._planned = self._planner.plan(
+            rows,
+            now,
+            lambda event: self._link(rounds, event),
+            lambda event: noticed.get(event.event_id, ()),
+        )
         for alert in self._planned:
             _add(rounds, alert)
             count("alerts", "planned")
@@ -128,9 +138,20 @@ class AlertDesk:
         for assignment in rounds.collected("articles"):
             article = assignment.compared.embedded.article
             if article.article_id == wanted:
-                return redact_url(article.canonical_url)
+                return redact_url(article.url if is_web_url(article.url) else article.canonical_url)
         url = find_url(self.folder, wanted, event.first_seen_at, event.last_seen_at)
         return redact_url(url)
+
+
+def _notices(changes: Iterable[EventChange]) -> dict[str, list[NoticeTold]]:
+    """Take from the changes of a round what was corrected or taken back, by event."""
+    told: dict[str, list[NoticeTold]] = defaultdict(list)
+    for change in changes:
+        if change.type.rpartition(".")[2] in (CORRECTED, RETRACTED):
+            data = json.loads(change.data)
+            found = (data["article_id"], data["kind"], data["title"], data["evidence"])
+            told[change.subject].append(NoticeTold(*found))
+    return told
 
 
 def wanted_sinks(settings: Settings) -> tuple[Sink, ...]:
@@ -140,9 +161,16 @@ def wanted_sinks(settings: Settings) -> tuple[Sink, ...]:
         UsageError: there is no such file, or something in it is wrong.
     """
     try:
-        return load_sinks(settings.alerts) if settings.alerts is not None else ()
+        sinks = load_sinks(settings.alerts) if settings.alerts is not None else ()
     except AlertsError as error:
         raise UsageError(str(error)) from error
+    private = [sink.name for sink in sinks if is_private_sink(sink)]
+    if private and not settings.allow_private_hosts:
+        raise UsageError(
+            f"--alerts {settings.alerts}: the address of {', '.join(private)} is private: add "
+            "--allow_private_hosts if that is meant"
+        )
+    return sinks
 
 
 def open_desk(sinks: Sequence[Sink], settings: Settings, folder: Path) -> AlertDesk | None:

@@ -14,6 +14,7 @@ _SOURCE, _SPECVERSION = "/newsevents", "1.0"
 _TITLE_CHARS, _SUMMARY_CHARS, _WORD_CHARS = 300, 1200, 100
 _MOST_WORDS, _MOST_NAMES, _MOST_LANGUAGES, _MOST_REASONS = 10, 10, 20, 30
 _MOST_EVENT_IDS = 50
+_MOST_NOTICES, _MOST_CHAT_NOTICES = 20, 3
 _CHAT_SUMMARY_CHARS, _CHAT_LINK_CHARS = 400, 500
 _CONTENT_TYPES = {
     "cloudevents": "application/cloudevents+json; charset=utf-8",
@@ -27,8 +28,19 @@ _WORDS = {
     "title": "it has a new headline",
     "grew": "more publishers report it",
     "retracted": "a report was taken back",
+    "corrected": "a report was corrected",
     "closed": "nothing new came for long",
 }
+
+
+@dataclass(frozen=True)
+class NoticeTold:
+    """An article of the event that was corrected or taken back."""
+
+    article_id: str
+    kind: str  # see schemas.notice
+    title: str
+    evidence: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class News:
     previous_event_ids: tuple[str, ...]
     url: str  # of the representative article; "" when it has none
     merged_into: str = ""  # the alert that goes on in the place of this one
+    notices: tuple[NoticeTold, ...] = ()  # that are new
 
 
 def content_type(form: str) -> str:
@@ -98,8 +111,18 @@ def _cloud_event(news: News) -> dict[str, Any]:
             "title": title_of(event),
             "summary": clean_line(event.summary, _SUMMARY_CHARS),
             "url": web_link(news.url) or None,
+            "notices": [_notice(notice) for notice in news.notices[:_MOST_NOTICES]],
             **_content(event),
         },
+    }
+
+
+def _notice(notice: NoticeTold) -> dict[str, Any]:
+    return {
+        "article_id": notice.article_id,
+        "kind": notice.kind,
+        "title": clean_line(notice.title, _TITLE_CHARS),
+        "evidence": clean_line(notice.evidence, _TITLE_CHARS),
     }
 
 
@@ -107,6 +130,8 @@ def _content(event: Event) -> dict[str, Any]:
     return {
         "articles": event.article_count,
         "unique_articles": event.unique_article_count,
+        "corrected_articles": event.correction_count,
+        "retracted_articles": event.retraction_count,
         "publisher_families": event.publisher_family_count,
         "articles_60m": event.articles_60m,
         "publisher_families_60m": event.families_60m,
@@ -136,6 +161,12 @@ def _chat(news: News) -> dict[str, Any]:
         f"{_heading(news)}: {title}",
         f"{_of(event.publisher_family_count, 'publisher')}, {_of(event.article_count, 'article')}"
         f"{since}; score {event.breaking_score:.2f}",
+        *(
+            _chat_text(
+                clean_line(f"{notice.kind}: {notice.title or notice.evidence}", _TITLE_CHARS)
+            )
+            for notice in news.notices[:_MOST_CHAT_NOTICES]
+        ),
         _chat_text(clean_line(event.summary, _CHAT_SUMMARY_CHARS)),
         f"alert {_chat_text(news.alert_id)}, revision {news.revision}",
     ]

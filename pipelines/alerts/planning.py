@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pipelines.alerts.matching import wants
-from pipelines.alerts.payload import News, body_of, title_of
+from pipelines.alerts.payload import News, NoticeTold, body_of, title_of
 from pipelines.alerts.sinks import Sink
 from schemas import Alert, Event
 from schemas.alert import ALERT_TYPE, BREAKING, ENDED, PLANNED, UPDATED
@@ -21,6 +21,7 @@ _CLOSED, _JOINED = "closed", "joined"  # reasons after which nothing can follow
 _GROWTH = 2  # times as many publisher families as when they were last told
 
 FindLink = Callable[[Event], str]
+FindNotices = Callable[[Event], Sequence[NoticeTold]]
 
 
 class Planner:
@@ -43,6 +44,7 @@ class Planner:
         self, sinks: Sequence[Sink], alerts: Iterable[Alert], survivors: Mapping[str, str]
     ) -> None:
         self._sinks = sinks
+        self._find_notices: FindNotices = lambda _: ()
         self._told: dict[tuple[str, str], Alert] = {}  # the last, by sink and alert
         self._carried: dict[tuple[str, str], list[str]] = defaultdict(list)  # by sink and event
         latest: dict[tuple[str, str], Alert] = {}
@@ -57,14 +59,22 @@ class Planner:
                 event = survivors.get(alert.event_id, alert.event_id)
                 self._carried[alert.sink, event].append(alert.alert_id)
 
-    def plan(self, events: Iterable[Event], now: datetime, find_link: FindLink) -> list[Alert]:
+    def plan(
+        self,
+        events: Iterable[Event],
+        now: datetime,
+        find_link: FindLink,
+        find_notices: FindNotices = lambda _: (),
+    ) -> list[Alert]:
         """Say what is to be sent because of a round, in the order in which it is to be sent.
 
         Args:
             events: the rows that the round adds.
             now: time of the round, by which it is told whether an event broke too long ago.
             find_link: gives the address of an event's representative article, or "".
+            find_notices: gives what the round says was corrected or taken back of an event.
         """
+        self._find_notices = find_notices
         rows = sorted(
             events, key=lambda event: (event.counts_as_of, event.event_id, event.revision)
         )
@@ -156,7 +166,16 @@ class Planner:
             previous = (*(one for one in previous if one != told.event_id), told.event_id)
         key = alert_key(sink.name, alert_id, revision)
         news = News(
-            key, alert_id, revision, kind, why, event, previous, find_link(event), goes_on_as
+            key,
+            alert_id,
+            revision,
+            kind,
+            why,
+            event,
+            previous,
+            find_link(event),
+            goes_on_as,
+            tuple(self._find_notices(event)),
         )
         alert = Alert(
             sink=sink.name,
@@ -172,6 +191,7 @@ class Planner:
             state=event.breaking_state,
             title=title_of(event),
             publisher_family_count=event.publisher_family_count,
+            correction_count=event.correction_count,
             retraction_count=event.retraction_count,
             planned_at=event.counts_as_of,
             format=sink.format,
@@ -228,6 +248,8 @@ def _why(sink: Sink, event: Event, told: Alert, joined: bool) -> tuple[str, ...]
         why.append("merged")
     if event.retraction_count > told.retraction_count:
         why.append("retracted")
+    if event.correction_count > told.correction_count:
+        why.append("corrected")
     if event.counts_as_of - told.planned_at >= sink.update_gap:
         if title_of(event) != told.title:
             why.append("title")

@@ -1,6 +1,7 @@
 """The file of alerts: who is told, of what, and in which form."""
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from transforms._shared.secrets import (
     scrubbed,
     worth_hiding,
 )
+from transforms._shared.web.addresses import is_private
 from transforms.read.feed import parse_span
 
 MAX_FILE_BYTES = 256 * 1024
@@ -71,6 +73,20 @@ class Sink:
         """Where it is, for people: without the path, which may be a secret."""
         parts = urlsplit(self.url)
         return scrubbed(f"{parts.scheme}://{parts.hostname}", self.secrets)
+
+
+def is_private_sink(sink: Sink) -> bool:
+    """Say whether the address of a sink is plainly one of this machine or its network.
+
+    A name that leads there is only found out when it is asked for.
+    """
+    host = (urlsplit(sink.url).hostname or "").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return is_private(str(ipaddress.ip_address(host)))
+    except ValueError:
+        return False
 
 
 def load_sinks(path: str, environment: Mapping[str, str] | None = None) -> tuple[Sink, ...]:

@@ -10,6 +10,7 @@ from pipelines.alerts.planning import follow
 from pipelines.resume import event_of
 from schemas import Alert, Event
 from schemas.alert import PLANNED
+from schemas.ids import is_web_url
 from schemas.tables import EVENTS
 from transforms.write.manifest import read_run
 from transforms.write.parquet import EMPTY_FILE
@@ -108,12 +109,16 @@ def find_url(folder: Path, article_id: str, first: datetime, last: datetime) -> 
         if min(days) <= path.name <= max(days):
             days.add(path.name)
     wanted = sorted(days)[-_MOST_DAYS:]
-    columns = ("article_id", "revision", "canonical_url")
+    columns = ("article_id", "revision", "url", "canonical_url")
     try:
         found = list(_rows(folder, "articles", columns, wanted, ("article_id", {article_id})))
     except FileNotFoundError:
         return ""  # a link is not worth waiting for a compaction
-    return max(found, key=lambda row: int(row["revision"]))["canonical_url"] if found else ""
+    if not found:
+        return ""
+    row = max(found, key=lambda row: int(row["revision"]))
+    url: str = row["url"] if is_web_url(row["url"]) else row["canonical_url"]
+    return url
 
 
 def _rows(

@@ -85,7 +85,7 @@ _REASONS = {
     "acceleration": "own texts of the last hour against the five hours before",
     "source_entropy": "evenness of the articles over publishers, 0 to 1",
     "own_text_share": "share of the articles that are no copies",
-    "known_publishers": "share of the publishers watched for a day or more",
+    "known_publishers": "share of the publishers known for a day or more",
 }
 
 

@@ -107,6 +107,9 @@ class ArticleQuery(_Times):
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
     publisher: Text | None = Field(default=None, description="Publisher family.")
     copies: bool = Field(default=True, description="Copies of other articles as well.")
+    noticed: bool = Field(
+        default=False, description="Only those that were corrected, taken back or are gone."
+    )
 
 
 class ArticleExport(ArticleQuery):
@@ -217,6 +220,8 @@ def article_where(query: ArticleQuery) -> Where:
         where.add("publisher_family = $publisher", publisher=query.publisher.strip())
     if not query.copies:
         where.add("coalesce(dup_kind, 'none') = 'none'")
+    if query.noticed:
+        where.add("article_id IN (SELECT article_id FROM notice)")
     where.times("event_time", "event_time", query)
     return where
 

@@ -21,7 +21,7 @@ QUICK = Retries(first_seconds=0.001, most_seconds=0.002, attempts=4, failures=3)
 def alert(number=1, name="e1", body='{"a":1}'):
     return Alert(
         "desk", name, number, "planned", f"k-{name}-{number}", "org.newsevents.alert.breaking",
-        ("broke",), name, (), 1, "breaking", "Fire", 3, 0, NOON, "cloudevents", body,
+        ("broke",), name, (), 1, "breaking", "Fire", 3, 0, 0, NOON, "cloudevents", body,
     )  # fmt: skip
 
 

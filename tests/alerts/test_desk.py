@@ -193,7 +193,7 @@ def test_each_alert_is_counted_once_as_it_ended(run, event, make_sink):
 
 
 def test_the_link_is_that_of_the_article_that_speaks_for_the_event(run, event, make_embedded):
-    article = make_embedded(VECTOR, article_id="a1", canonical_url="https://news.example/fire")
+    article = make_embedded(VECTOR, article_id="a1", url="http://news.example/fire")
     assignment = Assignment(
         ComparedArticle(article, DuplicateVerdict("none", "", 0.0, ""), ()),
         "e1", "seed", 1.0, "", False,
@@ -211,7 +211,7 @@ def test_the_link_is_that_of_the_article_that_speaks_for_the_event(run, event, m
     one.end()
     bodies = [body for _, body in one.poster.posted]
     assert len(bodies) == 2
-    assert all(b'"url":"https://news.example/fire"' in body for body in bodies)
+    assert all(b'"url":"http://news.example/fire"' in body for body in bodies)
 
 
 def test_what_there_was_no_room_for_is_taken_from_the_output(run, event, monkeypatch):

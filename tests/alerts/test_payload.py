@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.alerts.payload import News, body_of, content_type
+from pipelines.alerts.payload import News, NoticeTold, body_of, content_type
 from schemas import BreakingReason, EntityCount, Event, Keyword
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -63,8 +63,11 @@ def test_a_cloud_event_says_all_that_the_standard_wants_and_a_desk_needs(make_ne
         "title": "Grain warehouse ablaze on Port Ellery docks",
         "summary": "A grain warehouse burned on the docks. Nobody was hurt.",
         "url": LINK,
+        "notices": [],
         "articles": 4,
         "unique_articles": 3,
+        "corrected_articles": 0,
+        "retracted_articles": 0,
         "publisher_families": 3,
         "articles_60m": 4,
         "publisher_families_60m": 3,
@@ -129,6 +132,18 @@ def test_figures_that_are_none_are_left_out(make_news):
     body = body_of(make_news({"breaking_reasons": reasons}), "cloudevents")
     (reason,) = json.loads(body)["data"]["reasons"]
     assert (reason["value"], reason["threshold"]) == (None, None)
+
+
+def test_what_was_corrected_or_taken_back_is_named(make_news):
+    told = NoticeTold("a7", "retracted", "Dam <fails>", "at:deleted-entry ref=7")
+    news = make_news(notices=(told,) * 30, why=("retracted",), kind="updated")
+    notices = json.loads(body_of(news, "cloudevents"))["data"]["notices"]
+    assert len(notices) == 20
+    assert notices[0] == {
+        "article_id": "a7", "kind": "retracted", "title": "Dam <fails>",
+        "evidence": "at:deleted-entry ref=7",
+    }  # fmt: skip
+    assert chat(news).count("retracted: Dam &lt;fails&gt;") == 3
 
 
 BASE = Event(

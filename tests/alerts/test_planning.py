@@ -193,12 +193,11 @@ def test_the_name_that_the_row_gives_goes_on_when_the_sink_knows_it(plan, make_e
     ]  # fmt: skip
 
 
-def test_an_article_that_is_taken_back_is_told_at_once(plan, make_event):
-    rounds = plan([make_event()], [make_event(1, retraction_count=1)],
-                  [make_event(2, retraction_count=1)])  # fmt: skip
-    assert [told(alerts) for alerts in rounds[1:]] == [
-        [("e1", 2, "updated", ("retracted",))], []
-    ]  # fmt: skip
+@pytest.mark.parametrize("kind", ["retracted", "corrected"])
+def test_an_article_that_is_taken_back_or_corrected_is_told_at_once(plan, make_event, kind):
+    count = {"retracted": "retraction_count", "corrected": "correction_count"}[kind]
+    rounds = plan([make_event()], [make_event(1, **{count: 1})], [make_event(2, **{count: 1})])
+    assert [told(alerts) for alerts in rounds[1:]] == [[("e1", 2, "updated", (kind,))], []]
 
 
 def test_merges_are_followed_and_a_circle_ends():

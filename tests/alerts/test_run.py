@@ -80,3 +80,7 @@ def test_a_retraction_revises_the_alert_once(detect, server):
     assert first["alert_id"] == second["alert_id"]
     assert "retracted" in second["why"]
     assert (first["retraction_count"], second["retraction_count"]) == (0, 1)
+    (notice,) = told[1]["data"]["notices"]
+    assert notice["kind"] == "retracted" and notice["title"].startswith("RETRACTED: ")
+    assert told[1]["data"]["retracted_articles"] == 1
+    assert not told[1]["data"]["title"].startswith("RETRACTED: ")

@@ -266,7 +266,7 @@ def test_new_and_changed_files_of_a_watched_folder_are_read(out, stream, tmp_pat
         said = stream("--input", folder)
     # A text file is known by its text: changed, it is another article of the same event.
     assert seen == [0, 0, 1, 3, 3, 3, 3, 3][: len(seen)]
-    assert said.count("there is no such file now; looking again in every round") == 2
+    assert said.count("nothing is there now; looking again in every round") == 2
     assert said.count("there again") == 1
     assert "3 articles" in said
     assert all(row["time_known"] for row in rows(out, "articles"))

@@ -1,6 +1,6 @@
 """What is told of an event in words: all of it is in its articles, nothing is written anew."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from schemas import EntityCount, Keyword
@@ -28,13 +28,17 @@ class Description:
     entities: tuple[EntityCount, ...]
 
 
-def describe(event: OpenEvent, cosines: Sequence[float]) -> Description:
+def describe(
+    event: OpenEvent, cosines: Sequence[float], taken_back: Set[str] = frozenset()
+) -> Description:
     """Describe an event by its originals; the same members in the same order give the same.
 
     Args:
         cosines: of each member to the event's mean.
+        taken_back: articles that are not quoted, unless there are no others.
     """
     voices = voices_of(event, cosines)
+    voices = [voice for voice in voices if voice.member.article_id not in taken_back] or voices
     headline = choose_headline(voices)
     names = count_names([member.names for member in event.members], _ENTITIES)
     texts = [voice.told.title for voice in voices]

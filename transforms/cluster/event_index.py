@@ -20,6 +20,7 @@ from schemas import (
 )
 from schemas.event import GRANULARITIES, MERGED
 from schemas.ids import event_id
+from schemas.notice import RETRACTED
 from transforms._shared.shards import WINDOW, WindowClock
 from transforms.cluster.candidates import Candidates, measure_candidates
 from transforms.cluster.description import describe
@@ -570,7 +571,9 @@ class EventIndex:
     def _state(self, event: OpenEvent, merged_into: str = "") -> EventState:
         centroid = event.centroid()
         cosines = [float(member.vector @ centroid) for member in event.members]
-        told = describe(event, cosines)
+        noticed = self._told_of(event)
+        taken_back = {n.article_id for n in noticed["notices"] if n.counts_as == RETRACTED}
+        told = describe(event, cosines, taken_back)
         status = "closed" if self._clock.outside(event.newest) else "active"
         return EventState(
             event_id=event.event_id,
@@ -591,7 +594,7 @@ class EventIndex:
             clock=_EPOCH + timedelta(seconds=self._now(event)),
             mentions=tuple(event.mentions),
             sequence=self._decided,
-            **self._told_of(event),
+            **noticed,
         )
 
     def _told_of(self, event: OpenEvent) -> dict[str, tuple[Notice, ...]]:
