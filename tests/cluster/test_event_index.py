@@ -555,3 +555,20 @@ def test_a_replayed_notice_is_known_and_no_news(new_index, compared):
     assert not index.notice(note(compared, "a"))
     (state,) = index.states()
     assert (len(state.notices), state.news) == (1, ())
+
+
+def test_an_article_that_was_taken_back_speaks_no_longer_for_its_event(new_index, compared):
+    index = new_index()
+    titles = {"a": "Dam holds", "b": "Dam fails near Talmere", "c": "Dam fails near Talmere town"}
+    for name, title in titles.items():
+        index.assign(compared(name, {"a": 0.9} if name != "a" else {}, title=title))
+    (state,) = index.changed()
+    speaker = state.representative_article_id
+    index.notice(note(compared, speaker))
+    (state,) = index.changed()
+    assert state.representative_article_id in titles.keys() - {speaker}
+    assert speaker not in state.summary_article_ids
+    for name in titles:
+        index.notice(note(compared, name))
+    (state,) = index.changed()
+    assert state.title in titles.values()
