@@ -459,6 +459,7 @@ def _decision(row: Row, first: Row, moves: tuple[Move, ...], events: dict[str, R
         usual_rate=row["usual_rate"],
         usual_rate_hours=row["usual_rate_hours"],
         novelty=row["novelty"],
+        own_text=row["own_text"],
     )
     novelty = events.get(first["event_id"], {}).get("novelty", 1.0)
     return Decision(assignment, moves, round(novelty, 4))

@@ -59,6 +59,7 @@ class Assignment:
     usual_rate: float = 0.0  # see Mention
     usual_rate_hours: float = 0.0
     novelty: float = 1.0
+    own_text: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Mention:
     timely: bool  # its time is known to the minute, and it came as it happened
     family: str
     role: str
-    unique: bool  # neither a copy nor a changed text
+    unique: bool  # neither a copy nor a changed text, nor mostly the words of another article
     usual_rate: float  # articles an hour that are usual for its family then
     usual_rate_hours: float  # of looking at the family that this rests on
     novelty: float  # 1 less the cosine of the nearest article that was in another event

@@ -190,6 +190,7 @@ ARTICLES = Table(
         Column(
             "novelty", "float64", "1 less the cosine of the nearest article then in another event."
         ),
+        Column("own_text", "bool", "Less than 0.8 of it was in one article of its event then."),
         Column("sequence", "int64", "Place in the order in which articles were decided on."),
         _vector("embedding", "Unit vector of title and lead."),
         _EMBEDDING_MODEL,

@@ -76,11 +76,21 @@ def test_what_does_not_break(mentions, failed):
 
 
 def test_an_old_event_in_the_news_again_does_not_break():
-    mentions = reports((0, "a"), (1500, "b"), (1505, "c"), (1510, "d"))
+    mentions = reports((0, "a"), (5, "b"), (1500, "c"), (1505, "d"), (1510, "e"))
     moment = last(mentions)
     assert [r.code for r in moment.reasons if not r.passed] == ["age_hours"]
     assert not moment.gates
     assert follow(mentions, at(1510)).state == "none"
+
+
+def test_one_publisher_alone_cannot_make_an_event_old():
+    early = reports((-1500, "z"), timely=False) + reports((-1400, "z"))
+    assert follow(BURST + early, at(31)).since == at(20)
+
+
+def test_one_publisher_alone_cannot_make_an_event_look_known():
+    flood = reports(*[(minute, "a") for minute in range(1, 12)], novelty=0.0)
+    assert follow(BURST + flood, at(31)).since == at(20)
 
 
 @pytest.mark.parametrize("rate", [0.5, 30.0])

@@ -27,7 +27,7 @@ from transforms.cluster.description import describe
 from transforms.cluster.join_model import Features, JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, reading, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article, name_others
-from transforms.cluster.mention import due_times, mention_of
+from transforms.cluster.mention import Apart, due_times, mention_of
 from transforms.cluster.open_event import OpenEvent
 from transforms.cluster.terms import DocumentFrequencies
 from transforms.cluster.usual_rates import NEW, Rate, UsualRates
@@ -38,6 +38,7 @@ _VOTING_SHARE = 0.5  # and at least this share of the smaller
 _ASKED_AGAIN = 3  # nearest articles that may leave their event when a new one comes,
 _ASKED_LATEST = 8  # after a look at so many of those they would leave behind
 _COMPARED = 12  # latest members that an article's nearness to its event is taken from
+_MOSTLY = 0.8  # of an article's word sequences in another one: it adds next to nothing
 _ALIKE = 0.65  # cosine from which titles need not name the same
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -81,7 +82,7 @@ class EventIndex:
         self._repeated = False  # what was decided before, and nothing else since
         # Of the article that is decided on:
         self._usual = NEW  # for its publisher
-        self._novelty: float | None = None  # see Mention; None before it is measured
+        self._apart: Apart | None = None  # None before it is measured
         self._events: dict[str, OpenEvent] = {}
         self._event_of: dict[str, str] = {}  # article → event, copies included
         self._members: dict[str, Member] = {}
@@ -104,13 +105,14 @@ class EventIndex:
             self._repeated = False
         self._decided += 1
         self._usual = self._observe(compared.embedded.article)
-        self._novelty = None
+        self._apart = None
         return replace(
             self._assign(compared),
             sequence=self._decided,
             usual_rate=self._usual.per_hour,
             usual_rate_hours=self._usual.hours,
-            novelty=1.0 if self._novelty is None else self._novelty,
+            novelty=self._apart.novelty if self._apart else 1.0,
+            own_text=self._apart.own_text if self._apart else True,
         )
 
     def _observe(self, article: Article) -> Rate:
@@ -147,7 +149,7 @@ class EventIndex:
         Training replays a labelled stream this way. Copies and revisions follow their article
         as always.
         """
-        self._novelty = None
+        self._apart = None
         settled = self._settle(compared)
         if settled is not None:
             return settled
@@ -173,7 +175,7 @@ class EventIndex:
         self._clock.advance(at)
         self._decided = max(self._decided, assignment.sequence)
         self._usual = Rate(assignment.usual_rate, assignment.usual_rate_hours)
-        self._novelty = assignment.novelty
+        self._apart = Apart(assignment.novelty, assignment.own_text)
         if assignment.role != "update":
             self._rates.learn(compared.embedded.article)
         if assignment.role in ("update", "duplicate") and event in self._events:
@@ -461,12 +463,13 @@ class EventIndex:
             state.mentions.append(self._mention(compared, role, event))
 
     def _mention(self, compared: ComparedArticle, role: str, event: str) -> Mention:
-        if self._novelty is None:
-            elsewhere = [
-                n.cosine for n in compared.neighbours if self._event_of.get(n.article_id) != event
-            ]
-            self._novelty = round(1.0 - max(elsewhere, default=0.0), 4)
-        return mention_of(compared, role, self._usual, self._novelty)
+        if self._apart is None:
+            here = {n for n in compared.neighbours if self._event_of.get(n.article_id) == event}
+            elsewhere = (n.cosine for n in compared.neighbours if n not in here)
+            shared = max((n.containment for n in here), default=0.0)
+            novelty = round(1.0 - max(elsewhere, default=0.0), 4)
+            self._apart = Apart(novelty, shared < _MOSTLY)
+        return mention_of(compared, role, self._usual, self._apart)
 
     def changed(self) -> Iterator[EventState]:
         """Describe the open events that changed, or fell silent, since the last call."""

@@ -1,6 +1,7 @@
 """What an event keeps of each of its articles to be described by."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from schemas import Article, ComparedArticle, Mention
 from schemas.article import UNKNOWN_FAMILY
@@ -10,8 +11,18 @@ from transforms.cluster.sentences import lead_sentences
 from transforms.cluster.usual_rates import NEW, Rate, is_timely
 
 
+class Apart(NamedTuple):
+    """How an article differs from those that came before."""
+
+    novelty: float  # 1 less the cosine of the nearest article in another event
+    own_text: bool  # it is not mostly made of word sequences of one article of its own event
+
+
+NEW_TEXT = Apart(1.0, True)
+
+
 def mention_of(
-    compared: ComparedArticle, role: str, usual: Rate = NEW, novelty: float = 1.0
+    compared: ComparedArticle, role: str, usual: Rate = NEW, apart: Apart = NEW_TEXT
 ) -> Mention:
     """Reduce an article to what the row of its event depends on."""
     article = compared.embedded.article
@@ -25,10 +36,10 @@ def mention_of(
         timely=is_timely(article) and not article.backfill,
         family=article.publisher_family or UNKNOWN_FAMILY,
         role=role,
-        unique=compared.verdict.kind == "none" and role != "update",
+        unique=compared.verdict.kind == "none" and role != "update" and apart.own_text,
         usual_rate=usual.per_hour,
         usual_rate_hours=usual.hours,
-        novelty=novelty,
+        novelty=apart.novelty,
         language=article.language,
         title="" if copy else article.title,
         sentences=() if copy else _sentences(article),

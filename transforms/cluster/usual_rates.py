@@ -11,7 +11,7 @@ from transforms._shared.shards import WINDOW, seconds
 _HOUR_SECONDS = 3600
 _DAY_HOURS = 24
 _SETTLED_HOURS = 2  # this hour and the one before say what is going on, not what is usual
-_NEW_RATE = 0.5  # articles an hour of a publisher nobody knows,
+_NEW_RATE = 2.0  # articles an hour of a publisher nobody knows,
 _NEW_HOURS = 2.0  # believed like so many hours of looking
 _OVERALL_HOURS = 6.0  # of one hour of the day that the mean of all hours counts for
 _BESIDE = (-1, 0, 1)  # hours of the day that tell of one

@@ -20,6 +20,7 @@ from transforms.normalise.text import (
     word_count,
 )
 
+_LATE = timedelta(hours=8)
 _FILE_KINDS = ("txt", "html", "json", "jsonl", "eml")  # received_at is their file's mtime
 
 
@@ -113,7 +114,7 @@ def normalise_article(
         extraction_method=extraction.method,
         access_state=extraction.access_state,
         content_hash=content_hash(title, body),
-        backfill=entry.backfill,
+        backfill=entry.backfill or _is_late(counted_at.at, first_seen_at, max_delay),
         notices=own_notices(
             identified.article_id,
             title,
@@ -122,6 +123,11 @@ def normalise_article(
             counted_at.at if identified.revision == 1 else first_seen_at,
         ),
     )
+
+
+def _is_late(at: datetime, first_seen_at: datetime, max_delay: timedelta | None) -> bool:
+    """Say whether a run that goes on got an item so late that it tells of the past."""
+    return max_delay is not None and first_seen_at - at > _LATE
 
 
 def _canonical_address(extraction: Extraction) -> str:

@@ -82,8 +82,8 @@ def window_at(timely: Iterable[Mention], at: datetime) -> Window:
     """Count the timely mentions in the hour up to and including ``at``."""
     hour = [m for m in timely if at - _HOUR < m.at <= at]
     return Window(
-        articles_15m=sum(m.at > at - _QUARTER for m in hour),
-        articles_60m=len(hour),
+        articles_15m=len({m.article_id for m in hour if m.at > at - _QUARTER}),
+        articles_60m=len({m.article_id for m in hour}),
         families_60m=len({m.family for m in hour} - {UNKNOWN_FAMILY}),
     )
 
@@ -118,7 +118,7 @@ def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
 
     Args:
         recent: timely mentions of the last six hours.
-        age: since the first mention.
+        age: since a second publisher told of it.
         at: the instant.
     """
     known = [m.family for m in recent if m.family != UNKNOWN_FAMILY]
@@ -138,9 +138,9 @@ def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
         ),
         "acceleration": len(latest) / max(1.0, (len(own) - len(latest)) / _EARLIER_HOURS),
         "source_entropy": entropy(known),
-        "own_text_share": len(own) / len(recent) if recent else 0.0,
-        "known_publishers": watched / len(voices) if voices else 0.0,
-        "novelty": sum(m.novelty for m in own) / len(own) if own else 0.0,
+        "own_text_share": len(voices) / len(set(known)) if known else 0.0,
+        "known_publishers": watched / max(1, len(voices)),
+        "novelty": _mean(texts[0].novelty for texts in voices.values()),
         "age_hours": age / _HOUR,
     }
 
@@ -155,7 +155,7 @@ def moments(mentions: Sequence[Mention], since: datetime | None = None) -> Itera
         mentions: dated ones, in any order; at least one.
         since: leave out moments before it.
     """
-    first = min(m.at for m in mentions)
+    first = _heard_since(mentions)
     timely = sorted((m for m in mentions if m.timely), key=lambda m: (m.at, m.article_id))
     voices: Counter[str] = Counter()  # texts in the window, by family
     start = end = 0
@@ -170,7 +170,23 @@ def moments(mentions: Sequence[Mention], since: datetime | None = None) -> Itera
             voices[timely[start].family] -= timely[start].unique
             start += 1
         if heard and (since is None or at >= since):
-            yield _moment(timely[start:end], at - first, at)
+            yield _moment(timely[start:end], max(at - first, timedelta()), at)
+
+
+def _heard_since(mentions: Sequence[Mention]) -> datetime:
+    """Give when a second publisher told of an event; while there is none, when the first did.
+
+    One publisher alone must not be able to make an event old.
+    """
+    first: dict[str, datetime] = {}
+    for m in mentions:
+        first[m.family] = min(first.get(m.family, m.at), m.at)
+    return sorted(first.values())[:2][-1]
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else 0.0
 
 
 def _moment(recent: Sequence[Mention], age: timedelta, at: datetime) -> Moment:
@@ -225,8 +241,8 @@ def follow(
     if before is not None and (highest is None or before.breaking_score >= highest.score):
         return Breaking(state, None, before.breaking_score, before.breaking_reasons)
     if highest is None:
-        first, last = min(m.at for m in mentions), max(m.at for m in mentions)
-        highest = _moment((), last - first, last)
+        last = max(m.at for m in mentions)
+        highest = _moment((), last - _heard_since(mentions), last)
     return Breaking(state, None, highest.score, highest.reasons)
 
 

@@ -57,6 +57,7 @@ def article_row(assignment: Assignment) -> Row:
             "usual_rate": assignment.usual_rate,
             "usual_rate_hours": assignment.usual_rate_hours,
             "novelty": assignment.novelty,
+            "own_text": assignment.own_text,
             "sequence": assignment.sequence,
             "embedding": embedded.embedding,
             "embedding_model": embedded.embedding_model,
