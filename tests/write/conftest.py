@@ -113,7 +113,7 @@ _FETCH = Fetch(
 )  # fmt: skip
 _ALERT = Alert(
     "desk", "e1", 1, "delivered", "k1", "org.newsevents.alert.breaking", ("broke",), "e1", ("e2",),
-    3, "breaking", "Old bridge closed", 3, 0, NOON, "cloudevents", "{}", 2, NOON, "http_503",
+    3, "breaking", "Old bridge closed", 3, 0, 0, NOON, "cloudevents", "{}", 2, NOON, "http_503",
     "the server answered with status 503",
 )  # fmt: skip
 _NOTICE = Notice("a1", "retracted", NOON, "at:deleted-entry ref=tag:news.example,2024:1")
