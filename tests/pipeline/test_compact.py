@@ -66,7 +66,7 @@ def test_one_line_per_table_and_one_of_totals(compact, output):
     assert said == []
     assert [line.partition(":")[0] for line in printed] == [
         "articles", "events", "event_articles", "event_changes", "dead_letters", "sightings",
-        "fetch_log", "alerts", "total",
+        "fetch_log", "alerts", "article_notices", "total",
     ]  # fmt: skip
     assert re.fullmatch(
         r"event_changes: 3 -> 1 files, \d+\.\d kB -> \d+\.\d kB", printed[3], flags=re.ASCII
