@@ -200,8 +200,8 @@ def test_old_days_are_removed_and_counted(compact, output):
     row = dict.fromkeys((c.name for c in ARTICLES.columns if c.type == "string"), "x")
     row |= {c.name: 0 for c in ARTICLES.columns if c.type[:3] in ("int", "flo")}
     row |= {c.name: START for c in ARTICLES.columns if c.type == "timestamp"}
+    row |= {c.name: False for c in ARTICLES.columns if c.type == "bool"}
     row |= {"authors": [], "embedding": [0.0] * 4, "time_known": True, "event_id": "lost"}
-    row |= {"backfill": False}
     listed = []
     for day in (0, 5, 30):
         new = row | {"article_id": f"a{day}", "event_time": START + timedelta(days=day)}
