@@ -336,6 +336,17 @@ def test_a_feed_that_brought_an_article_takes_it_back_under_its_id(make_entry, g
     assert index.take_back(taken("tag:1")) == "again"
 
 
+@pytest.mark.parametrize(
+    ("home", "passed_on"),
+    [("https://www.news.example/", False), (EVIL, True), ("", True)],
+)
+def test_a_feed_kept_as_a_file_speaks_for_the_home_it_names(make_entry, home, passed_on):
+    index = SeenIndex(None)
+    index.identify(make_entry(feed_url="file:///in/monday.xml"))
+    changed = make_entry(feed_url="file:///in/friday.xml", source_url=home, title="CORRECTED: A")
+    assert index.identify(changed).passed_on is passed_on
+
+
 def test_a_publisher_takes_back_by_its_own_id_what_another_feed_brought(make_entry):
     index = SeenIndex(timedelta(days=14))
     found = index.identify(make_entry(guid="e:1", feed_url=EVIL))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from schemas import Entry, Identified, Notice, Repeat, Sighting, TakenBack
-from schemas.ids import article_id
+from schemas.ids import article_id, is_web_url
 from transforms._shared.publisher import is_one_publisher
 from transforms._shared.redact import redact_url
 from transforms._shared.urls import canonical_url
@@ -123,7 +123,11 @@ class SeenIndex:
         seen.revision += 1
         _learn(seen, payload)
         self._changed[seen.article_id] = None
-        passed_on = bool(entry.feed_url) and not _may_speak(entry.feed_url, seen)
+        passed_on = bool(entry.feed_url) and not (
+            _may_speak(entry.feed_url, seen)
+            # A feed kept as a file has no address but the home it names.
+            or (not is_web_url(entry.feed_url) and _may_speak(entry.source_url, seen))
+        )
         return Identified(
             entry, seen.article_id, seen.canonical_url, seen.revision, passed_on=passed_on
         )
