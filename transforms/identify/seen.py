@@ -126,7 +126,10 @@ class SeenIndex:
         passed_on = bool(entry.feed_url) and not (
             _may_speak(entry.feed_url, seen)
             # A feed kept as a file has no address but the home it names.
-            or (not is_web_url(entry.feed_url) and _may_speak(entry.source_url, seen))
+            or (
+                not is_web_url(entry.feed_url)
+                and is_one_publisher(seen.canonical_url, entry.source_url)
+            )
         )
         return Identified(
             entry, seen.article_id, seen.canonical_url, seen.revision, passed_on=passed_on
