@@ -16,7 +16,8 @@ def quiet_libraries() -> None:
 
 def say(text: str) -> None:
     """Tell the user what is going on."""
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")  # in one piece, so that threads' lines do not run together
+    sys.stderr.flush()
 
 
 def fail(text: str, code: int) -> int:

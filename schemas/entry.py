@@ -43,6 +43,7 @@ class Identified:
     canonical_url: str  # canonical http(s) URL, or the file's URI
     revision: int  # 1 for a new article, higher for a changed one
     page: Page | None = None  # None: not asked for
+    passed_on: bool = False  # a change told by a feed that can only have heard of it
 
 
 @dataclass(frozen=True)

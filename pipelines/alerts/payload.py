@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ _MOST_WORDS, _MOST_NAMES, _MOST_LANGUAGES, _MOST_REASONS = 10, 10, 20, 30
 _MOST_EVENT_IDS = 50
 _MOST_NOTICES, _MOST_CHAT_NOTICES = 20, 3
 _CHAT_SUMMARY_CHARS, _CHAT_LINK_CHARS = 400, 500
+_BARE_HOST = re.compile(r"\b(www)\.", re.IGNORECASE)
 _CONTENT_TYPES = {
     "cloudevents": "application/cloudevents+json; charset=utf-8",
     "slack": "application/json; charset=utf-8",
@@ -184,7 +186,9 @@ def _heading(news: News) -> str:
 def _chat_text(text: str) -> str:
     """Keep what others wrote from being taken for markup, a link or a call for people."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return plain.replace("@", "@\u200b")
+    for sign, apart in (("@", "@\u200b"), ("://", ":\u200b//"), ("](", "]\u200b(")):
+        plain = plain.replace(sign, apart)
+    return _BARE_HOST.sub("\\1\u200b.", plain)
 
 
 def _chat_link(url: str) -> str:

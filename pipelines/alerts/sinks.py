@@ -208,6 +208,8 @@ class _SinkReader:
         return Sink(**values, secrets=worth_hiding(self._secrets))
 
     def _filled(self, text: str) -> str:
+        if "${" in VARIABLE.sub("", text):
+            raise ValueError('a "${" begins no variable; write ${NAME}, of letters, digits and "_"')
         return filled_in(text, self._environment, self._secrets, "this sink")
 
     def _url(self, value: Any) -> str:

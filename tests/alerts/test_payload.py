@@ -115,6 +115,19 @@ def test_a_title_calls_nobody_and_links_nowhere(make_news, title):
 
 
 @pytest.mark.parametrize(
+    "title",
+    ["see https://evil.example/a", "HTTPS://EVIL.EXAMPLE", "slack://open", "[click](evil.example)",
+     "[click](https://evil.example)", "www.evil.example", "(WWW.evil.example)", "a@evil.example"],
+)  # fmt: skip
+def test_an_address_in_a_title_does_not_link(make_news, title):
+    told = NoticeTold("a7", "retracted", title, "")
+    news = make_news({"title": title, "summary": title}, url="", notices=(told,))
+    text = chat(news)
+    assert not re.search(r"://|\]\(|\bwww\.|@\w", text, re.IGNORECASE)
+    assert text.replace("\u200b", "").count(title) == 3
+
+
+@pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "file:///etc/passwd", "https://x.example/a b", "", "nonsense"]
 )
 def test_only_web_addresses_become_links(make_news, url):

@@ -104,6 +104,10 @@ def test_a_sink_does_not_show_its_secrets():
         ('secret = ["${SECRET}", "${NEXT}", "${SECRET}"]', "secret: write one secret, or two"),
         ('headers = {Authorization = "Bearer abc"}', "headers: the value of Authorization is a"),
         ('headers = {X-A = "${LINES}"}', "headers: the value of the header X-A holds characters"),
+        ('headers = {X-A = "${TOKEN"}', 'headers: a "${" begins no variable; write ${NAME}'),
+        ('headers = {X-A = "${TOKEN} ${TO KEN}"}', 'headers: a "${" begins no variable'),
+        ('headers = {X-A = "${}"}', 'headers: a "${" begins no variable'),
+        ('secret = "${SECRET"', "secret: a secret comes from the environment: write"),
         ('headers = {Host = "x"}', "headers: Host is set by newsevents"),
         ('headers = {"a b" = "x"}', "headers: 'a b' is no name of a header"),
         ('headers = "x"', "headers: write at most 20"),
@@ -118,11 +122,16 @@ def test_a_mistake_is_named_with_its_sink_and_the_fix(line, problem):
 @pytest.mark.parametrize(
     "url",
     ["ftp://x.example/", "desk", "https://", "https://a:b@x.example/", "https://x.example/a b",
-     "https://x.example:99999/", "https://[::1/"],
+     "https://x.example:99999/", "https://[::1/", "https://x.example/${TOKEN"],
 )  # fmt: skip
 def test_a_url_that_cannot_be_posted_to_is_refused(url):
     (found,) = problems(f'[[sink]]\nname = "desk"\nurl = "{url}"\n')
     assert found.startswith("line 1, sink desk: url: ")
+
+
+def test_the_value_of_a_variable_may_hold_what_begins_one():
+    (sink,) = parse_sinks(f'{PLAIN}headers = {{X-A = "${{ODD}}"}}\n', {"ODD": "a${b"})
+    assert sink.headers == (("X-A", "a${b"),)
 
 
 def test_all_mistakes_are_named_at_once():

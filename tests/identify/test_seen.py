@@ -266,6 +266,15 @@ def test_a_feed_takes_back_an_address_of_its_own_site(make_entry):
         ("tag:1", "https://news.example/other-feed"),
         ("https://news.example/bridge", "https://other.example/feed"),
         ("https://a.blogspot.com/bridge", "https://b.blogspot.com/feed"),
+        ("https://good.substack.com/p/x", "https://evil.substack.com/feed"),
+        ("https://good.substack.com/p/x", "https://substack.com/feed"),
+        ("https://good.ghost.io/x", "https://evil.ghost.io/rss"),
+        ("https://good.wordpress.com/x", "https://evil.wordpress.com/feed"),
+        ("https://medium.com/@good/x", "https://medium.com/feed/@evil"),
+        ("https://medium.com/@good/x", "https://medium.com/@evil"),
+        ("https://abcnews.go.com/x", "https://espn.go.com/feed"),
+        ("https://news.google.com/rss/articles/x", "https://news.google.com/rss"),
+        ("https://rss.app/articles/x", "https://rss.app/feeds/1.xml"),
         ("http://[", "https://other.example/feed"),
         ("x" * 2000, "file://[x"),
     ],
@@ -274,7 +283,94 @@ def test_no_feed_takes_back_what_another_one_published(make_entry, ref, feed):
     index = SeenIndex(timedelta(days=14))
     index.identify(make_entry(guid="tag:1"))
     index.identify(make_entry(guid="", url="https://a.blogspot.com/bridge", title="Blog"))
+    if ref.startswith("https://"):
+        index.identify(make_entry(guid="", url=ref, title="Theirs"))
     assert index.take_back(taken(ref, feed)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("ref", "feed"),
+    [
+        ("https://good.substack.com/p/x", "https://good.substack.com/feed"),
+        ("https://medium.com/@good/x", "https://medium.com/feed/@good"),
+        ("https://www.bbc.co.uk/news/1", "https://feeds.bbci.co.uk/news/rss.xml"),
+        ("https://xn--mnchen-zeitung-gsb.de/x", "https://münchen-zeitung.de/feed"),
+        ("http://127.0.0.1:8000/x", "http://127.0.0.1:8000/feed"),
+    ],
+)
+def test_a_publisher_takes_back_what_another_feed_brought(make_entry, ref, feed):
+    index = SeenIndex(timedelta(days=14))
+    index.identify(make_entry(guid="", url=ref, feed_url="https://other.example/feed"))
+    assert not isinstance(index.take_back(taken(ref, feed)), str)
+
+
+EVIL = "https://evil.example/feed"
+
+
+def again(index):
+    """Another index that learned all that was told, as a run that goes on does."""
+    other = SeenIndex(timedelta(days=14))
+    for sighting in index.changes():
+        other.learn(sighting)
+    return other
+
+
+@pytest.mark.parametrize("goes_on", [again, lambda index: index])
+def test_a_feed_that_only_repeats_an_article_cannot_take_it_back(make_entry, goes_on):
+    index = SeenIndex(timedelta(days=14))
+    found = index.identify(make_entry(guid="tag:1"))
+    assert isinstance(index.identify(make_entry(guid="evil:1", feed_url=EVIL)), Repeat)
+    index.identify(make_entry(guid="evil:1", feed_url=EVIL, title="A new title"))
+    index = goes_on(index)
+    assert index.take_back(taken("evil:1", EVIL, domains=("news.example",))) == "unknown"
+    assert index.take_back(taken("tag:1")).article_id == found.article_id
+
+
+@pytest.mark.parametrize("goes_on", [again, lambda index: index])
+def test_a_feed_that_brought_an_article_takes_it_back_under_its_id(make_entry, goes_on):
+    index = SeenIndex(timedelta(days=14))
+    found = index.identify(make_entry(guid="e:1", feed_url=EVIL))
+    index.identify(make_entry(guid="tag:1", title="A new title"))  # of the publisher itself
+    index = goes_on(index)
+    assert index.take_back(taken("e:1", EVIL)).article_id == found.article_id
+    assert index.take_back(taken("tag:1")) == "again"
+
+
+@pytest.mark.parametrize(
+    ("home", "passed_on"),
+    [("https://www.news.example/", False), (EVIL, True), ("", True)],
+)
+def test_a_feed_kept_as_a_file_speaks_for_the_home_it_names(make_entry, home, passed_on):
+    index = SeenIndex(None)
+    index.identify(make_entry(feed_url="file:///in/monday.xml"))
+    changed = make_entry(feed_url="file:///in/friday.xml", source_url=home, title="CORRECTED: A")
+    assert index.identify(changed).passed_on is passed_on
+
+
+def test_a_publisher_takes_back_by_its_own_id_what_another_feed_brought(make_entry):
+    index = SeenIndex(timedelta(days=14))
+    found = index.identify(make_entry(guid="e:1", feed_url=EVIL))
+    index.identify(make_entry(guid="tag:1"))
+    assert index.take_back(taken("tag:1")).article_id == found.article_id
+
+
+@pytest.mark.parametrize("goes_on", [again, lambda index: index])
+@pytest.mark.parametrize(
+    ("feed", "passed_on"),
+    [
+        (EVIL, True),
+        ("https://news.example/feed", False),
+        ("https://news.example/other-feed", False),
+        ("", False),  # a file that was dropped
+    ],
+)
+def test_a_change_is_passed_on_when_another_publishers_feed_tells_it(
+    make_entry, goes_on, feed, passed_on
+):
+    index = SeenIndex(timedelta(days=14))
+    assert not index.identify(make_entry(guid="tag:1")).passed_on
+    changed = goes_on(index).identify(make_entry(feed_url=feed, title="CORRECTED: Old bridge"))
+    assert (changed.revision, changed.passed_on) == (2, passed_on)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -213,3 +214,14 @@ def test_addresses_hold_no_secrets_and_the_id_stays(make_extraction, english):
     assert article.canonical_url == "https://town.example/1?id=5&token=REDACTED"
     assert article.image_url == "https://town.example/a.jpg?sig=REDACTED"
     assert article.article_id == "article-1"
+
+
+@pytest.mark.parametrize(("passed_on", "kinds"), [(False, ["corrected"]), (True, [])])
+def test_a_mark_in_a_title_that_is_only_passed_on_is_no_notice(
+    make_extraction, english, passed_on, kinds
+):
+    extraction = make_extraction(title="CORRECTED: Bridge closes")
+    identified = replace(extraction.identified, revision=2, passed_on=passed_on)
+    extraction = replace(extraction, identified=identified)
+    article = normalise_article(extraction, english, max_delay=None)
+    assert [notice.kind for notice in article.notices] == kinds

@@ -13,13 +13,18 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=timezone.utc)
     [
         "CORRECTED: Weir at Talmere gave way at noon",
         "Correction: Talmere Weir story",
-        "Clarification: Talmere Weir story",
         "Corrected - Weir gave way",
         "[Corrected] Weir gave way",
         "(CORRECTION) Weir gave way",
         "Weir gave way (corrected)",
         "Weir gave way [Corrected version]",
-        "Weir gave way - corrected",
+        "Weir gave way - CORRECTED",
+        "*CORRECTED* Weir gave way",
+        "Weir gave way *CORRECTED*",
+        "UPDATE: Correction: Weir gave way",
+        "UPDATE 2: CORRECTED: Weir gave way",
+        "[UPDATED, CORRECTED] Weir gave way",
+        "Weir gave way (updated, corrected)",
         "CORRECTED-UPDATE 2-Weir gave way at noon",
         "UPDATE 1-CORRECTED-Weir gave way at noon",
         "REFILE-CORRECTED-Weir gave way",
@@ -46,11 +51,11 @@ def test_a_mark_apart_from_the_headline_says_corrected(title):
         "RETRACTED: Study of Talmere weir",
         "Retraction: Talmere Weir story",
         "Retraction notice: Study of weirs",
-        "Withdrawn: Weir gave way",
-        "WITHDRAWN-Weir gave way at noon",
+        "RETRACTED-Weir gave way at noon",
+        "Study of weirs – RETRACTED",
+        "*RETRACTED* Study of weirs",
         "Study of weirs [Retracted]",
         "Study of weirs (retracted)",
-        "Zurückgezogen: Wehr gebrochen",
         "Rétractation : le barrage de Talmere",
         "Retractación: la presa de Talmere",
     ],
@@ -80,10 +85,43 @@ def test_a_mark_apart_from_the_headline_says_retracted(title):
         "Regierung plant Korrektur am Haushalt",
         "Rettifica del bilancio approvata",
         "Correction",
+        "UPDATE 1-Shares enter correction",
+        "UPDATE: Harbour closed",
+        "[UPDATED] Harbour closed",
         "",
     ],
 )
 def test_a_story_about_corrections_is_not_corrected(title):
+    assert title_notice(title) == ""
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Withdrawn: the nominee for the high court",
+        "Withdrawn - candidate quits race",
+        "WITHDRAWN: Weir gave way",
+        "WITHDRAWN-Weir gave way at noon",
+        "Derby favourite [withdrawn]",
+        "Troops (withdrawn) from Talmere",
+        "Bill to close weirs - withdrawn",
+        "Nominee pulls out of race – withdrawn",
+        "Bill to close weirs - WITHDRAWN",
+        "Zurückgezogen: Gesetz über Wehre",
+        "Zurückziehung: Antrag der Stadt",
+        "Ingetrokken: vergunning voor de stuw",
+        "Отозвано: лицензия завода",
+        "Clarification: what the new tax means",
+        "CLARIFICATION-New tax",
+        "Landing gear - retracted",
+        "Landing gear – Retracted",
+        "Your vision - corrected",
+        "Coin | corrected",
+        "Old maps / corrected",
+        "Your vision *corrected*",
+    ],
+)
+def test_a_word_that_news_uses_of_other_things_is_no_mark(title):
     assert title_notice(title) == ""
 
 

@@ -94,18 +94,6 @@ def registered_domain(host: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def site_domain(host: str) -> str:
-    """Name the domain one owner writes under: also below a provider that hosts many, as
-    ``a.blogspot.com``; "" when there is none. Never raises.
-    """
-    try:
-        found = _suffixes.extract_str(host[:_MAX_HOST_CHARS], include_psl_private_domains=True)
-    except Exception:  # a third-party parser on hostile text
-        return ""
-    return str(found.top_domain_under_public_suffix) or registered_domain(host)
-
-
-@functools.lru_cache(maxsize=4096)
 def _registered_domain(host: str) -> tuple[str, bool]:
     """Give the registered domain and whether its suffix is in the list."""
     try:
@@ -174,7 +162,7 @@ def _canonical_host(host: str) -> str:
     """Give the host in lower-case ASCII without alias labels; "" when it is no host."""
     host = host.rstrip(".").lower()
     if not host.isascii():
-        host = _to_punycode(host)
+        host = to_punycode(host)
     if ":" in host:
         host = f"[{host}]"
     if len(host) > _MAX_HOST_CHARS or not _HOST.fullmatch(host):
@@ -186,7 +174,8 @@ def _canonical_host(host: str) -> str:
         host = rest
 
 
-def _to_punycode(host: str) -> str:
+def to_punycode(host: str) -> str:
+    """Give a host of any script in ASCII; "" when it can have no such form. Never raises."""
     if len(host) > _MAX_HOST_CHARS:
         return ""
     try:

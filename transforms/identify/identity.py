@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 from schemas import Entry, TakenBack
 from schemas.ids import is_web_url
-from transforms._shared.urls import canonical_url, registered_domain, site_domain
+from transforms._shared.publisher import is_one_publisher
+from transforms._shared.urls import canonical_url, registered_domain
 from transforms.identify.payload import text_hash
 
 _TAG = re.compile(r"tag:(?:[^@,:/]{1,64}@)?([A-Za-z0-9.\-]{1,253}),", re.IGNORECASE)  # RFC 4151
@@ -59,12 +60,9 @@ def taken_back_key(taken: TakenBack) -> str:
 
 
 def own_site_url(taken: TakenBack) -> str:
-    """Give the address a feed takes back, if it is one of the feed's own site; else ""."""
-    url, feed = canonical_url(taken.ref), _host(taken.feed_url)
-    if not is_web_url(url):
-        return ""
-    site = site_domain(_host(url))
-    return url if (site == site_domain(feed) if site else _host(url) == feed) else ""
+    """Give the address a feed takes back, if it is one of the feed's own publisher; else ""."""
+    url = canonical_url(taken.ref)
+    return url if is_one_publisher(url, canonical_url(taken.feed_url)) else ""
 
 
 def _host(url: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from schemas import Entry, Identified, Notice, Repeat, Sighting, TakenBack
-from schemas.ids import article_id
+from schemas.ids import article_id, is_web_url
+from transforms._shared.publisher import is_one_publisher
 from transforms._shared.redact import redact_url
 from transforms._shared.urls import canonical_url
 from transforms.identify.deletion import deletion_notice
@@ -27,8 +28,8 @@ MIN_CONTAINMENT = 0.9  # share of word 3-grams; what changes less is the same te
 _MAX_NAMES = 32  # URLs and guids one article is known by
 _MAX_TEXTS = 48  # texts of one article known by their hash
 
-_VERSION = b"\x03"
-_PARTS = 7  # byte strings per article
+_VERSION = b"\x04"
+_PARTS = 8  # byte strings per article
 _NAME_BYTES = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -49,6 +50,7 @@ class _Seen:
     words: Sketch
     numbers: Sketch
     word_count: int
+    feed: bytes  # that brought it first, as ``_feed_name`` names it
     texts: list[bytes] = field(default_factory=list)  # shortened text hashes, oldest first
     names: list[bytes] = field(default_factory=list)
     taken_back: bool = False  # its feed said so
@@ -121,13 +123,23 @@ class SeenIndex:
         seen.revision += 1
         _learn(seen, payload)
         self._changed[seen.article_id] = None
-        return Identified(entry, seen.article_id, seen.canonical_url, seen.revision)
+        passed_on = bool(entry.feed_url) and not (
+            _may_speak(entry.feed_url, seen)
+            # A feed kept as a file has no address but the home it names.
+            or (
+                not is_web_url(entry.feed_url)
+                and is_one_publisher(seen.canonical_url, entry.source_url)
+            )
+        )
+        return Identified(
+            entry, seen.article_id, seen.canonical_url, seen.revision, passed_on=passed_on
+        )
 
     def take_back(self, taken: TakenBack) -> Notice | str:
         """Decide on an item that a feed says was deleted.
 
-        A feed takes back what it showed under that id itself, or an address of its own site;
-        never what another one published.
+        A feed takes back what it showed under that id, if it brought the article first or is of
+        the article's publisher, and an address of its own publisher; never what another published.
 
         Returns:
             The notice, once for each article; else ``again``, or ``unknown`` when no article that
@@ -136,7 +148,9 @@ class SeenIndex:
         self._advance(taken.received_at)
         guid = _guid_name(taken_back_key(taken), taken.feed_url, taken.ref)
         url = own_site_url(taken)
-        article = self._names.get(guid) or (self._names.get(_name("url", url)) if url else None)
+        article = self._names.get(guid)
+        if article is None or not _may_speak(taken.feed_url, self._articles[article]):
+            article = self._names.get(_name("url", url)) if url else None
         if article is None:
             return "unknown"
         seen = self._articles[article]
@@ -173,6 +187,7 @@ class SeenIndex:
             words=payload.words,
             numbers=payload.numbers,
             word_count=payload.word_count,
+            feed=_feed_name(entry.feed_url),
             texts=[_short(payload.text_hash)],
         )
         self._articles[seen.article_id] = seen
@@ -266,6 +281,15 @@ def _guid_name(bucket: str, feed_url: str, guid: str) -> bytes:
     return _name("guid", bucket, feed_url, guid)
 
 
+def _feed_name(feed_url: str) -> bytes:
+    return _name("feed", feed_url)
+
+
+def _may_speak(feed_url: str, seen: _Seen) -> bool:
+    """Say whether a feed is believed in what becomes of an article, not only passes it on."""
+    return seen.feed == _feed_name(feed_url) or is_one_publisher(seen.canonical_url, feed_url)
+
+
 def _name(*parts: str) -> bytes:
     data = "\x00".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.sha256(data).digest()[:_NAME_BYTES]
@@ -309,6 +333,7 @@ def _packed(seen: _Seen) -> bytes:
     parts = (
         redact_url(seen.canonical_url).encode("utf-8", "surrogatepass"),
         struct.pack(">QQ?", seen.revision, seen.word_count, seen.taken_back),
+        seen.feed,
         seen.title_hash,
         seen.words.to_bytes(),
         seen.numbers.to_bytes(),
@@ -333,12 +358,13 @@ def _unpacked(sighting: Sighting) -> _Seen:
             canonical_url=parts[0].decode("utf-8", "surrogatepass"),
             revision=revision,
             last_seen=0,
-            title_hash=parts[2],
-            words=Sketch.from_bytes(parts[3]),
-            numbers=Sketch.from_bytes(parts[4]),
+            feed=parts[2],
+            title_hash=parts[3],
+            words=Sketch.from_bytes(parts[4]),
+            numbers=Sketch.from_bytes(parts[5]),
             word_count=word_count,
-            texts=_split(parts[5]),
-            names=_split(parts[6]),
+            texts=_split(parts[6]),
+            names=_split(parts[7]),
             taken_back=taken_back,
         )
     except (struct.error, UnicodeDecodeError) as error:

@@ -5,13 +5,13 @@ from typing import Protocol
 
 from schemas import Article, Entry, Extraction
 from schemas.ids import is_web_url
+from transforms._shared.publisher import domain_of, publisher_address, publisher_family
 from transforms._shared.redact import redact_url
 from transforms._shared.rejects import RejectError
 from transforms._shared.urls import canonical_url
 from transforms.normalise.dates import MAX_CLOCK_SKEW, event_time, publication_date
 from transforms.normalise.language import Language
 from transforms.normalise.notices import own_notices
-from transforms.normalise.publisher import domain_of, publisher_address, publisher_family
 from transforms.normalise.text import (
     clean_line,
     clean_text,
@@ -117,7 +117,7 @@ def normalise_article(
         backfill=entry.backfill or _is_late(counted_at.at, first_seen_at, max_delay),
         notices=own_notices(
             identified.article_id,
-            title,
+            "" if identified.passed_on else title,
             identified.page,
             # A later text keeps the date of the first: it was corrected when it came.
             counted_at.at if identified.revision == 1 else first_seen_at,

@@ -10,9 +10,11 @@ _GONE = {"http_404": "404", "http_410": "410"}  # outcomes of fetching a page
 _MAX_TITLE_CHARS = 1000
 
 # Marks as publishers write them before or after a headline, in the languages of the rules for
-# titles. A plural ("Corrections:") names a column or a prison service, so none is here.
+# titles. A plural ("Corrections:") names a column or a prison service, so none is here; nor is
+# "withdrawn", which is said of troops, bills and horses, or "clarification", which takes nothing
+# back.
 _CORRECTED_NOUNS = (
-    "correction|clarification|erratum|corrigendum|"
+    "correction|erratum|corrigendum|"
     "berichtigung|korrektur|richtigstellung|rectificatif|rectification|"
     "corrección|rectificación|fe de err(?:ores|atas)|correzione|rettifica|errata corrige|"
     "correção|retificação|errata|correctie|rectificatie|исправление"
@@ -23,22 +25,33 @@ _CORRECTED_VERBS = (
 )
 _RETRACTED_NOUNS = (
     "retraction|retraction not(?:e|ice)|rétractation|retractación|ritrattazione|retratação|"
-    "zurückziehung|retractatie"
+    "retractatie"
 )
-_RETRACTED_VERBS = (
-    "retracted|retracted article|withdrawn|withdrawn article|zurückgezogen|rétractée?|"
-    "retractad[oa]|ritrattat[oa]|ingetrokken|отозвано"
-)
+_RETRACTED_VERBS = "retracted|retracted article|rétractée?|retractad[oa]|ritrattat[oa]"
 _SIGN = r"\s?(?:[:：|»]|[-–—]\s)"
 
 
+_UPDATED = r"(?:updated?(?: \d{1,2})?"  # begins an optional group
+
+
 def _marks(nouns: str, verbs: str) -> re.Pattern[str]:
+    before = rf"[(\[]\s?{_UPDATED}\s?[,;/&+]\s?)?"  # "[Updated, corrected]"
     return re.compile(
-        rf"^[^\w(\[]*(?:{nouns}|{verbs}){_SIGN}\s?\S"  # "Correction: Harbour story"
-        rf"|^\W*[(\[]\s?(?:{nouns}|{verbs})\s?[)\]]"  # "[Corrected] Harbour closed"
-        rf"|[(\[]\s?(?:{nouns}|(?:{verbs})(?: version)?)\s?[)\]]\W*$"
-        rf"|\s[-–—|/]\s?(?:{verbs})\W?$",  # "Harbour closed - corrected"
+        # "Correction: Harbour story", "UPDATE: Correction: Harbour story"
+        rf"^[^\w(\[]*{_UPDATED}{_SIGN}\s?)?(?:{nouns}|{verbs}){_SIGN}\s?\S"
+        rf"|^\W*{before}(?:{nouns}|{verbs})\s?[)\]]"  # "[Corrected] Harbour closed"
+        rf"|{before}(?:{nouns}|(?:{verbs})(?: version)?)\s?[)\]]\W*$",
         re.IGNORECASE,
+    )
+
+
+def _loud_marks(nouns: str, verbs: str) -> re.Pattern[str]:
+    """Match marks that only stand apart from the headline when they are in capitals."""
+    nouns, verbs = nouns.upper(), verbs.upper()
+    return re.compile(
+        rf"\s[-–—|/]\s?(?:{verbs})\W?$"  # "Harbour closed - CORRECTED"
+        rf"|^\W*\*\s?(?:{nouns}|{verbs})\s?\*"  # "*CORRECTED* Harbour closed"
+        rf"|\*\s?(?:{nouns}|{verbs})\s?\*\W*$"
     )
 
 
@@ -46,9 +59,11 @@ def _marks(nouns: str, verbs: str) -> re.Pattern[str]:
 _SLUG = r"^(?:[A-Z]{3,10}(?: \d{1,2})?-){0,3}"
 _KINDS = (
     (RETRACTED, _marks(_RETRACTED_NOUNS, _RETRACTED_VERBS)),
+    (RETRACTED, _loud_marks(_RETRACTED_NOUNS, _RETRACTED_VERBS)),
     (CORRECTED, _marks(_CORRECTED_NOUNS, _CORRECTED_VERBS)),
-    (RETRACTED, re.compile(rf"{_SLUG}(?:WITHDRAWN|RETRACTED|RETRACTION)-(?=\S)")),
-    (CORRECTED, re.compile(rf"{_SLUG}(?:CORRECTED|CORRECTION|CLARIFICATION)-(?=\S)")),
+    (CORRECTED, _loud_marks(_CORRECTED_NOUNS, _CORRECTED_VERBS)),
+    (RETRACTED, re.compile(rf"{_SLUG}(?:RETRACTED|RETRACTION)-(?=\S)")),
+    (CORRECTED, re.compile(rf"{_SLUG}(?:CORRECTED|CORRECTION)-(?=\S)")),
 )
 
 

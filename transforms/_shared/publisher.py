@@ -3,12 +3,13 @@
 import re
 import unicodedata
 from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import tldextract
 
 from schemas.article import UNKNOWN_FAMILY
 from schemas.ids import is_web_url
+from transforms._shared.urls import to_punycode
 
 # Hosts that lend sub-domains to publishers but do not declare it in the public suffix list.
 _PLATFORMS = (
@@ -67,6 +68,12 @@ _FREE_MAIL = frozenset(
     " mail.com mail.ru yandex.ru zoho.com fastmail.com orange.fr free.fr laposte.net libero.it"
     " qq.com 163.com".split()
 )
+# Families under whose one address many write, or where items lead to others.
+_OF_MANY = _FREE_MAIL | frozenset(
+    "google.com github.com gitlab.com reddit.com youtube.com facebook.com instagram.com x.com"
+    " twitter.com linkedin.com t.me telegra.ph vk.com rss.app feedburner.com feedspot.com"
+    " feedly.com inoreader.com flipboard.com newsbreak.com apple.news smartnews.com".split()
+)
 # Hosts below one registered domain that are publishers of their own.
 _OWN_HOSTS = frozenset({"abcnews.go.com", "espn.go.com"})
 
@@ -78,6 +85,8 @@ _suffixes = tldextract.TLDExtract(
     extra_suffixes=_PLATFORMS,
 )
 _WORD = re.compile(r"\w+")
+_ASCII_HOST = re.compile(r"[a-z0-9_.-]+")
+_UNSEEN = "Cf"  # category of zero-width characters, marks of direction and soft hyphens
 
 
 def domain_of(url: str) -> str:
@@ -112,11 +121,14 @@ def publisher_family(domain: str, source_name: str, url: str = "") -> str:
     address lent to the publisher ("name.wordpress.com", "medium.com/@name"); without a domain, or
     with one that only passes items on, the source's name in lower case; else "unknown".
 
+    A host counts as the same in Unicode, in punycode and percent-encoded, and is named in punycode.
+
     Args:
         domain: host without "www.", as from ``domain_of``; "" when there is none.
         source_name: whom the item names as its publisher.
         url: the article's address; only looked at where a platform lends parts of its path.
     """
+    domain = _ascii_host(domain)
     if not domain or (domain in _PASSERS_ON and source_name):
         return _named(source_name)
     if domain in _OWN_HOSTS:
@@ -131,6 +143,37 @@ def publisher_family(domain: str, source_name: str, url: str = "") -> str:
     return _SAME_PUBLISHER.get(domain) or _SAME_PUBLISHER.get(family, family)
 
 
+def is_one_publisher(url: str, feed_url: str) -> bool:
+    """Say whether an article's address is one of a feed's own publisher; in doubt, it is not."""
+    family = _sole_family(url)
+    return family != "" and family == _sole_family(feed_url)
+
+
+def _sole_family(url: str) -> str:
+    """Name the publisher family of an address; "" where many write, or items lead elsewhere."""
+    domain = _ascii_host(domain_of(url))
+    if not domain or domain in _PASSERS_ON:
+        return ""
+    family = publisher_family(domain, "", url)
+    if family in _OF_MANY or family == UNKNOWN_FAMILY:
+        return ""
+    try:
+        suffix = str(_suffixes.extract_str(family).suffix)
+    except Exception:  # a third-party parser on a hostile host name
+        return ""
+    return family if family != suffix else ""  # the platform itself
+
+
+def _ascii_host(domain: str) -> str:
+    """Give a host in the one form that all ways to write it have; a broken one as it is."""
+    plain = unicodedata.normalize("NFKC", unquote(domain))
+    plain = "".join(one for one in plain if unicodedata.category(one) != _UNSEEN).lower()
+    if not plain.isascii():
+        plain = to_punycode(plain)
+    plain = plain.strip(".")
+    return plain.removeprefix("www.") if _ASCII_HOST.fullmatch(plain) else domain
+
+
 def _named(source_name: str) -> str:
     if source_name.strip().lower() in _FREE_MAIL:  # of a sender without a name
         return UNKNOWN_FAMILY
@@ -139,5 +182,6 @@ def _named(source_name: str) -> str:
 
 
 def _lent_path(domain: str, url: str) -> str:
-    first = urlsplit(url).path.strip("/").split("/", 1)[0].lower() if is_web_url(url) else ""
+    first = urlsplit(url).path.strip("/") if is_web_url(url) else ""
+    first = first.lower().removeprefix("feed/").split("/", 1)[0]  # medium.com/feed/@name
     return f"{domain}/{first}" if first and first != "p" else domain
