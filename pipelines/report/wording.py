@@ -81,6 +81,7 @@ _REASONS = {
     "articles_60m": "articles within 60 minutes",
     "age_hours": "hours since the first report",
     "novelty": "difference of these texts from all other events, 0 to 1",
+    "spread_hours": "hours over which these came",
     "surprise": "how far they are above what these publishers usually write",
     "acceleration": "own texts of the last hour against the five hours before",
     "source_entropy": "evenness of the articles over publishers, 0 to 1",

@@ -128,7 +128,8 @@ def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
             voices.setdefault(m.family, []).append(m)
     own = [m for texts in voices.values() for m in texts]
     latest = [m for m in own if m.at > at - _HOUR]
-    span = max(1.0, (at - min((m.at for m in own), default=at)) / _HOUR)
+    spread = (at - min((m.at for m in own), default=at)) / _HOUR
+    span = max(1.0, spread)
     watched = sum(texts[0].usual_rate_hours >= _KNOWN_HOURS for texts in voices.values())
     return {
         _FAMILIES: float(len(voices)),
@@ -136,6 +137,7 @@ def measure(recent: Sequence[Mention], age: timedelta, at: datetime) -> Values:
             surprise(len(texts), span, texts[0].usual_rate, texts[0].usual_rate_hours)
             for texts in voices.values()
         ),
+        "spread_hours": spread,
         "acceleration": len(latest) / max(1.0, (len(own) - len(latest)) / _EARLIER_HOURS),
         "source_entropy": entropy(known),
         "own_text_share": len(voices) / len(set(known)) if known else 0.0,

@@ -9,6 +9,7 @@ Values = Mapping[str, float]  # of each term, by its code
 THRESHOLDS = {
     "independent_families_6h": 3.0,
     "surprise": 6.0,
+    "spread_hours": 2.0,
     "acceleration": 1.0,
     "source_entropy": 0.6,
     "own_text_share": 0.3,
@@ -16,25 +17,27 @@ THRESHOLDS = {
     "novelty": 0.15,
     "age_hours": 24.0,
 }
-AT_MOST = ("age_hours",)  # passed when the value is not above the threshold
+AT_MOST = ("spread_hours", "age_hours")  # passed when the value is not above the threshold
 REQUIRED = ("independent_families_6h", "novelty", "age_hours")  # none breaks without
 
-# Fitted by benchmarks.breaking_fit; the intercept is then raised by 1.658, so that what was a
-# chance of 0.16, best on the development streams, is 0.5.
-_INTERCEPT = -7.384
+# Fitted by benchmarks.breaking_fit; the intercept is then raised by 1.516, so that what was a
+# chance of 0.18, best on the development streams, is 0.5.
+_INTERCEPT = -6.352
 _WEIGHTS = {
-    "independent_families_6h": 0.567,
-    "surprise": 2.861,
-    "acceleration": 0.1,
-    "source_entropy": 0.562,
-    "own_text_share": 0.144,
-    "known_publishers": 0.337,
-    "novelty": 3.805,
-    "age_hours": -1.212,
+    "independent_families_6h": 1.645,
+    "surprise": 2.116,
+    "spread_hours": -1.143,
+    "acceleration": 0.181,
+    "source_entropy": 0.1,
+    "own_text_share": 0.1,
+    "known_publishers": 0.1,
+    "novelty": 2.637,
+    "age_hours": -0.1,
 }
 _LOGARITHMIC = (
     "independent_families_6h",
     "surprise",
+    "spread_hours",
     "acceleration",
     "age_hours",
 )
