@@ -8,7 +8,7 @@ Values = Mapping[str, float]  # of each term, by its code
 # What a reader is shown as reached or not.
 THRESHOLDS = {
     "independent_families_6h": 3.0,
-    "surprise": 6.0,
+    "surprise": 5.0,
     "spread_hours": 2.0,
     "acceleration": 1.0,
     "source_entropy": 0.6,

@@ -126,9 +126,9 @@ def test_day_without_an_hour_is_not_shown_as_an_hour():
          "Hours since the first report: 2.5 – low enough, needs at most 6."),
         (BreakingReason("age_hours", 9, 6, False),
          "Hours since the first report: 9 – too high, needs at most 6."),
-        (BreakingReason("surprise", 6.2, 6, True),
+        (BreakingReason("surprise", 6.2, 5, True),
          "How far they are above what these publishers usually write: 6.2 – speaks for it, good "
-         "is at least 6."),
+         "is at least 5."),
         (BreakingReason("source_entropy", 0.2, 0.6, False),
          "Evenness of the articles over publishers, 0 to 1: 0.2 – speaks against it, good is at "
          "least 0.6."),
