@@ -79,7 +79,7 @@ _REASONS = {
     "independent_families_6h": "publishers with a text of their own within six hours",
     "families_60m": "publishers within 60 minutes",
     "articles_60m": "articles within 60 minutes",
-    "age_hours": "hours since the first report",
+    "age_hours": "hours since two publishers told of it",
     "novelty": "difference of these texts from all other events, 0 to 1",
     "spread_hours": "hours over which these came",
     "surprise": "how far they are above what these publishers usually write",

@@ -123,9 +123,9 @@ def test_day_without_an_hour_is_not_shown_as_an_hour():
          "Publishers with a text of their own within six hours: 1 – not enough, "
          "needs at least 3."),
         (BreakingReason("age_hours", 2.5, 6, True),
-         "Hours since the first report: 2.5 – low enough, needs at most 6."),
+         "Hours since two publishers told of it: 2.5 – low enough, needs at most 6."),
         (BreakingReason("age_hours", 9, 6, False),
-         "Hours since the first report: 9 – too high, needs at most 6."),
+         "Hours since two publishers told of it: 9 – too high, needs at most 6."),
         (BreakingReason("surprise", 6.2, 5, True),
          "How far they are above what these publishers usually write: 6.2 – speaks for it, good "
          "is at least 5."),
