@@ -56,7 +56,7 @@ def main() -> int:
     options = parser.parse_args()
     preload()
     chooser = random.Random(options.seed)
-    start = datetime.now(timezone.utc) - timedelta(days=3)
+    start = datetime.now(timezone.utc) - timedelta(hours=7)  # late ones, of 8 hours, break nothing
     stories = script(options.stories)[: options.most]
     feed = ScriptedFeed(stories, start)
     receiver = AlertReceiver()

@@ -50,7 +50,7 @@ class ScriptedFeed:
         return f"{head}<link>https://script.example/</link>{items}</channel></rss>".encode()
 
     def _item(self, place: int, story: dict[str, str]) -> str:
-        at = format_datetime(self._start + timedelta(minutes=7 * place))
+        at = format_datetime(self._start + timedelta(minutes=4 * place))
         return (
             f"<item><title>{escape(story['title'])}</title><pubDate>{at}</pubDate>"
             f"<link>https://paper{place % 11}.example/{place}</link>"
