@@ -73,23 +73,25 @@ ORDER BY articles DESC, event_id;
     Question(
         "What is the timeline of this event?",
         "Its articles, what was said of them later, and what became of the event, with all that "
-        "happened to the events merged into it. The example is the event with most articles.",
+        "happened to the events merged into it. An article without `time_known` stands at the "
+        "time of its file. The example is the event with most articles.",
         """
 SET VARIABLE event = (
     SELECT event_id FROM events_latest WHERE status <> 'merged'
     ORDER BY article_count DESC, event_id LIMIT 1);
 
-SELECT event_time AS at, 'article' AS what, title AS said, publisher_family AS by_whom
+SELECT event_time AS moment, time_known, 'article' AS what, title AS said,
+    publisher_family AS by_whom
 FROM articles_latest WHERE event_id = getvariable('event')
 UNION ALL
-SELECT noticed_at, kind, title, publisher_family
+SELECT noticed_at, true, kind, title, publisher_family
 FROM article_notices_latest WHERE event_id = getvariable('event')
 UNION ALL
-SELECT change.time, replace(change.type, 'org.newsevents.event.', 'event '), change.data, NULL
+SELECT change.time, true, replace(change.type, 'org.newsevents.event.', 'event '), change.data, NULL
 FROM read_parquet('event_changes/*/*.parquet') AS change
 JOIN event_survivors ON event_survivors.event_id = change.subject
 WHERE survivor_id = getvariable('event')
-ORDER BY at, what, said;
+ORDER BY moment, what, said;
 """,
     ),
     Question(
