@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries docs clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -90,6 +90,9 @@ serve: $(READY) ## pages and a read-only API over an output: make serve [OUTPUT=
 
 queries: $(READY) ## how quick the pages are at 1,000,000 invented articles: make queries [ARTICLES=1000000] [JSON=OUT]
 	@$(BIN)/python -m benchmarks.queries $(if $(ARTICLES),--articles $(ARTICLES)) $(if $(JSON),--json '$(JSON)')
+
+docs: $(READY) ## write docs/tables.md anew from the schemas
+	@$(BIN)/python -m schemas.docs > docs/tables.md
 
 clean: ## remove .venv, caches and out/
 	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
