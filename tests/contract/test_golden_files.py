@@ -238,8 +238,9 @@ def test_a_day_is_chosen_by_the_partition(version):
     articles = GOLDEN / version / "articles"
     count = "SELECT count(*) FROM read_parquet(?) WHERE date = ?"
     glob = f"{articles}/*/*.parquet"
-    assert duckdb.execute(count, [glob, "2024-05-01"]).fetchone() == (3,)
-    assert duckdb.execute(count, [glob, "2024-05-02"]).fetchone() == (0,)
+    with duckdb.connect() as opened:  # the shared one would be left with an open result
+        assert opened.execute(count, [glob, "2024-05-01"]).fetchall() == [(3,)]
+        assert opened.execute(count, [glob, "2024-05-02"]).fetchall() == [(0,)]
     dataset = ds.dataset(articles, partitioning="hive")
     assert dataset.count_rows(filter=ds.field("date") == "2024-05-01") == 3
 
