@@ -91,8 +91,6 @@ def _rises(
 ) -> Iterator[Rise]:
     highest = float("-inf")
     for seen in seen_moments(trail, rule, arrivals):
-        if rule.most_late is not None and seen.at - seen.moment.at > rule.most_late:
-            continue
         if seen.moment.gates and seen.moment.score > highest:
             highest = seen.moment.score
             label = label_of([labels[m.article_id] for m in seen.look.mentions[: seen.mentions]])

@@ -38,7 +38,6 @@ class Rule:
     moments: Moments
     shipped: float  # the threshold it would be used with
     thresholds: tuple[float, ...]
-    most_late: timedelta | None = None  # what it looks at later than this gives no alert
 
 
 def score_as_shipped(

@@ -14,7 +14,6 @@ from benchmarks.breaking_replay import Look, Replay, Replayer, Trail
 from benchmarks.breaking_rules import (
     OURS,
     SIMPLE,
-    Rule,
     count_articles,
     count_families,
     measure_growth,
@@ -151,12 +150,6 @@ def test_a_rule_alerts_at_the_first_instant_that_reaches_its_threshold():
 def test_an_alert_is_not_before_its_articles_arrived():
     items = [_item(f"a{n}", n, f"f{n}", arrives=500) for n in range(3)]
     assert _alerts(_stream(*items), [_trail("a", items)]) == [Alert(_at(500), "a", "fire")]
-
-
-def test_a_rule_with_a_limit_does_not_alert_of_what_it_sees_late():
-    items = [_item(f"a{n}", n, f"f{n}", arrives=500) for n in range(3)]
-    rule = Rule("r", count_articles, 3.0, (3.0,), most_late=timedelta(hours=1))
-    assert _alerts(_stream(*items), [_trail("a", items)], rule) == []
 
 
 def test_instants_long_before_the_last_look_are_not_looked_at_again():

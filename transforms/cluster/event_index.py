@@ -1,6 +1,5 @@
 """Turn compared articles into events, one at a time: join, open, merge, or move on."""
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -27,8 +26,9 @@ from transforms.cluster.description import describe
 from transforms.cluster.join_model import Features, JoinModel, least_probability
 from transforms.cluster.judgement import Judgement, judge, reading, shares_nothing
 from transforms.cluster.likeness import Member, known_time, measure_article, name_others
-from transforms.cluster.mention import Apart, due_times, mention_of
+from transforms.cluster.mention import Apart, mention_of
 from transforms.cluster.open_event import OpenEvent
+from transforms.cluster.silences import Silences
 from transforms.cluster.terms import DocumentFrequencies
 from transforms.cluster.usual_rates import NEW, Rate, UsualRates
 
@@ -78,7 +78,7 @@ class EventIndex:
         self._embedding_model = embedding_model
         self._clock = WindowClock(window)
         self._rates = UsualRates(window)
-        self._due: list[tuple[float, str]] = []  # events to be described again; a heap
+        self._silences = Silences()
         self._repeated = False  # what was decided before, and nothing else since
         # Of the article that is decided on:
         self._usual = NEW  # for its publisher
@@ -101,7 +101,7 @@ class EventIndex:
     def assign(self, compared: ComparedArticle) -> Assignment:
         """Put one article into an event: its original's, the best candidate's or a new one."""
         if self._repeated:
-            self._schedule(self._events)
+            self._note_silences(self._events)
             self._repeated = False
         self._decided += 1
         self._usual = self._observe(compared.embedded.article)
@@ -473,27 +473,16 @@ class EventIndex:
 
     def changed(self) -> Iterator[EventState]:
         """Describe the open events that changed, or fell silent, since the last call."""
-        self._touch_due()
+        self._note_silences(self._touched)
+        fallen_silent = self._silences.due(self._clock.now)
+        self._touched.update((name, None) for name in fallen_silent if name in self._events)
         touched, self._touched = self._touched, {}
         for name in touched:
             yield self._state(self._events[name])
 
-    def _touch_due(self) -> None:
-        """Note the events whose breaking state may have changed because time passed."""
-        self._schedule(self._touched)
-        now = self._clock.now
-        while self._due and now is not None and self._due[0][0] <= now:
-            _, name = heapq.heappop(self._due)
-            if name in self._events:
-                self._touched[name] = None
-
-    def _schedule(self, names: Iterable[str]) -> None:
-        """Note when silence may change the breaking state of events."""
-        now = self._clock.now
+    def _note_silences(self, names: Iterable[str]) -> None:
         for name in names:
-            for due in due_times(self._events[name].mentions):
-                if now is None or due > now:
-                    heapq.heappush(self._due, (due, name))
+            self._silences.note(name, self._events[name].mentions, self._clock.now)
 
     def states(self) -> Iterator[EventState]:
         """Describe every open event as it stands."""

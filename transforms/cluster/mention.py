@@ -1,12 +1,9 @@
 """What an event keeps of each of its articles to be described by."""
 
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from schemas import Article, ComparedArticle, Mention
 from schemas.article import UNKNOWN_FAMILY
-from schemas.event import SILENCES
-from transforms._shared.shards import seconds
 from transforms.cluster.sentences import lead_sentences
 from transforms.cluster.usual_rates import NEW, Rate, is_timely
 
@@ -44,18 +41,6 @@ def mention_of(
         title="" if copy else article.title,
         sentences=() if copy else _sentences(article),
     )
-
-
-def due_times(mentions: Sequence[Mention]) -> Iterator[float]:
-    """Give the seconds since 1970 at which silence may change the breaking state of an event.
-
-    None for an event that only one publisher family told of so far: it has no such state.
-    """
-    voices = [m for m in mentions if m.timely and m.unique and m.family != UNKNOWN_FAMILY]
-    if len({m.family for m in voices}) > 1:
-        last = max(seconds(m.at) for m in mentions if m.timely)
-        for silence in SILENCES:
-            yield last + silence.total_seconds()
 
 
 def _sentences(article: Article) -> tuple[str, ...]:
