@@ -8,9 +8,10 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from benchmarks.breaking_replay import Look, Replay, Trail
-from benchmarks.breaking_rules import Moment, Rule
+from benchmarks.breaking_rules import Rule
 from benchmarks.breaking_set import MIXED
 from benchmarks.breaking_truth import Alert, Bench, Judged
+from transforms.score.breaking import Moment
 
 _LATE = timedelta(hours=6)  # an article may come so late and still count
 
@@ -36,7 +37,7 @@ def seen_moments(trail: Trail, rule: Rule, arrivals: Mapping[str, datetime]) -> 
     for look in trail.looks:
         times = [told.at for told in look.mentions]
         arrived = list(accumulate((arrivals[told.article_id] for told in look.mentions), max))
-        for moment in rule.moments(look.mentions, trail.novelty, look.as_of):
+        for moment in rule.moments(look.mentions):
             if look.after is None or moment.at > look.after - _LATE:
                 until = bisect_right(times, moment.at)
                 yield Seen(moment, max(moment.at, arrived[until - 1]), until, look)

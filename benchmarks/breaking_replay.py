@@ -50,7 +50,6 @@ class Trail:
     """What became of one event."""
 
     event: str
-    novelty: float = 1.0
     looks: list[Look] = field(default_factory=list)
     merged_into: str = ""
     merged_at: datetime | None = None
@@ -136,7 +135,6 @@ class Trails:
         for event in self._touched:
             held = _mentions(self._index, event)
             if held is not None:
-                self.of[event].novelty = self._index.novelty(event)
                 self._look(self.of[event], list(held))
         self._touched = {}
 

@@ -8,26 +8,17 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from schemas import BreakingReason, Mention
+from schemas import Mention
 from transforms.score import breaking
+from transforms.score.breaking import Moment
 
 _HOUR = timedelta(hours=1)
 _QUARTER = timedelta(minutes=15)
 _SIX_HOURS = timedelta(hours=6)
 
 
-class Moment(NamedTuple):
-    """What a rule says of an event at an instant."""
-
-    at: datetime
-    score: float
-    reasons: tuple[BreakingReason, ...] = ()
-    gates: bool = True  # it may alert at all
-
-
-Moments = Callable[[Sequence[Mention], float, datetime], Iterator[Moment]]
+Moments = Callable[[Sequence[Mention]], Iterator[Moment]]
 
 
 @dataclass(frozen=True)
@@ -40,37 +31,27 @@ class Rule:
     thresholds: tuple[float, ...]
 
 
-def score_as_shipped(
-    mentions: Sequence[Mention], novelty: float, as_of: datetime
-) -> Iterator[Moment]:
-    """Score an event as the pipeline does."""
-    for found in breaking.moments(mentions):
-        yield Moment(found.at, found.score, found.reasons, found.gates)
+def _moment(at: datetime, figure: float) -> Moment:
+    return Moment(at, figure, (), gates=True)
 
 
-def count_articles(
-    mentions: Sequence[Mention], novelty: float, as_of: datetime
-) -> Iterator[Moment]:
+def count_articles(mentions: Sequence[Mention]) -> Iterator[Moment]:
     """Count the articles so far."""
     times = sorted(told.at for told in mentions if told.dated)
     for at in sorted(set(times)):
-        yield Moment(at, float(bisect_right(times, at)))
+        yield _moment(at, float(bisect_right(times, at)))
 
 
-def measure_growth(
-    mentions: Sequence[Mention], novelty: float, as_of: datetime
-) -> Iterator[Moment]:
+def measure_growth(mentions: Sequence[Mention]) -> Iterator[Moment]:
     """Compare the last 15 minutes with the mean quarter of the hour before them."""
     times = sorted(told.at for told in mentions if told.dated)
     for at in sorted(set(times)):
         until, quarter = bisect_right(times, at), bisect_right(times, at - _QUARTER)
         before = quarter - bisect_left(times, at - _QUARTER - _HOUR)
-        yield Moment(at, (until - quarter) / max(1.0, before / 4))
+        yield _moment(at, (until - quarter) / max(1.0, before / 4))
 
 
-def count_families(
-    mentions: Sequence[Mention], novelty: float, as_of: datetime
-) -> Iterator[Moment]:
+def count_families(mentions: Sequence[Mention]) -> Iterator[Moment]:
     """Count the publishers with texts of their own in the last six hours.
 
     Nothing of rates, pace or novelty: it shows how far the clusters alone lead.
@@ -79,13 +60,13 @@ def count_families(
     times = [at for at, _ in own]
     for at in sorted(set(times)):
         recent = own[bisect_right(times, at - _SIX_HOURS) : bisect_right(times, at)]
-        yield Moment(at, float(len({family for _, family in recent})))
+        yield _moment(at, float(len({family for _, family in recent})))
 
 
 _COUNTS = tuple(float(count) for count in range(1, 21))
 _SCORES = (*(round(0.02 * step, 2) for step in range(50)), 0.99, 0.995, 0.999)
 
-OURS = Rule("ours", score_as_shipped, breaking.BREAKS, tuple(sorted({*_SCORES, breaking.BREAKS})))
+OURS = Rule("ours", breaking.moments, breaking.BREAKS, tuple(sorted({*_SCORES, breaking.BREAKS})))
 SIMPLE = (
     Rule("any item", count_articles, 1.0, (1.0,)),
     Rule("articles", count_articles, 3.0, _COUNTS),

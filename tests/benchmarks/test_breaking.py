@@ -50,7 +50,7 @@ def _mention(item):
 
 def _trail(event, items, after=None):
     held = [_mention(item) for item in items]
-    return Trail(event, 1.0, [Look(after, max(item.arrives for item in items), held)])
+    return Trail(event, [Look(after, max(item.arrives for item in items), held)])
 
 
 def _stream(*items):
@@ -178,21 +178,21 @@ def test_simple_rules_measure_what_they_say():
     mentions = [
         _mention(_item(f"a{n}", minutes, "f")) for n, minutes in enumerate((0, 20, 50, 70, 71, 72))
     ]
-    assert [moment.score for moment in count_articles(mentions, 1.0, START)] == [1, 2, 3, 4, 5, 6]
-    assert [moment.score for moment in count_families(mentions, 1.0, START)] == [1] * 6
-    growth = [moment.score for moment in measure_growth(mentions, 1.0, START)]
+    assert [moment.score for moment in count_articles(mentions)] == [1, 2, 3, 4, 5, 6]
+    assert [moment.score for moment in count_families(mentions)] == [1] * 6
+    growth = [moment.score for moment in measure_growth(mentions)]
     assert growth == [1, 1, 1, 1, 2, 3]
 
 
 def test_families_are_counted_without_copies_and_for_six_hours():
     items = [*_burst("fire", 0, 3, step=180), _item("copy", 361, "f9", copy=True)]
-    told = count_families([_mention(item) for item in items], 1.0, START)
+    told = count_families([_mention(item) for item in items])
     assert [moment.score for moment in told] == [1, 2, 2]
 
 
 def test_growth_is_measured_against_the_hour_before():
     busy = [_mention(_item(f"a{n}", 7 * n, "f")) for n in range(9)]  # nine in an hour
-    *_, last = measure_growth(busy, 1.0, START)
+    *_, last = measure_growth(busy)
     assert last.score == pytest.approx(3 / (6 / 4))
 
 
