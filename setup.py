@@ -51,7 +51,9 @@ setup(
         "zstandard",
     ],
     extras_require={
+        "gcp": ["apache-beam[gcp]==2.77.0", "google-cloud-bigquery-storage"],
         "dev": [
+            "newsevents[gcp]",
             "hypothesis",
             "mypy",
             "pandas",
