@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage, WriteToPubSub
 
+from schemas import EventChange
 from transforms._shared.counts import count, timed
+from transforms.write.change_message import change_message
 from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rounds import MOVED, READINGS, registered
@@ -79,6 +82,38 @@ def _write_date(
 def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Iterator[str]:
     if not any(True for _ in paths):
         yield folder.write_empty()
+
+
+@dataclass
+class PublishChanges(beam.PTransform):
+    """Publish what happened to events to a Pub/Sub topic, each change as a CloudEvent.
+
+    See ``transforms.write.change_message`` for the form. Messages come at least once and in any
+    order: the ``id`` of a CloudEvent is the same for the same change, and ``time`` and the
+    ``revision`` in its data say what came first. They have no ordering key: Beam's sink has none
+    on Dataflow, and bundles of one event may end in another order than they began.
+
+    Nothing is rejected and no state is kept. While Pub/Sub cannot be reached, bundles fail, and
+    the engine tries them again.
+
+    Raises:
+        ValueError: the topic is not of the form projects/PROJECT/topics/NAME.
+    """
+
+    topic: str
+
+    def __post_init__(self) -> None:
+        self._sink = WriteToPubSub(self.topic, with_attributes=True)
+
+    def expand(self, changes: beam.PCollection[EventChange]) -> beam.PCollection:
+        messages = beam.Map(_published).with_output_types(PubsubMessage)
+        return changes | "Message" >> messages | "Publish" >> self._sink
+
+
+def _published(change: EventChange) -> PubsubMessage:
+    data, attributes = change_message(change)
+    count("write", "published")
+    return PubsubMessage(data, attributes)
 
 
 @dataclass
