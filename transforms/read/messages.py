@@ -123,7 +123,7 @@ def feed_message(document: Document) -> Outgoing:
         )
     url = document.url if _fits(document.url) else document.key
     if not _fits(document.key):
-        raise RejectError("too_large", f"{document.key[:100]}...: the address is too long")
+        raise RejectError("too_large", f"{document.key[:100]}: no attribute can hold it")
     attributes = {
         "url": url,
         "feed_url": document.key,
@@ -139,7 +139,10 @@ def feed_message(document: Document) -> Outgoing:
 
 
 def _fits(value: str) -> bool:
-    return len(value.encode("utf-8", "replace")) <= MOST_ATTRIBUTE_BYTES
+    try:
+        return len(value.encode()) <= MOST_ATTRIBUTE_BYTES
+    except UnicodeEncodeError:
+        return False
 
 
 def _kind(attributes: Mapping[str, str]) -> str:
