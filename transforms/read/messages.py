@@ -95,6 +95,8 @@ def read_message(
         for item in documents(opened, origin, limits):
             if isinstance(item, Document):  # one of several lines does not know it yet
                 item = replace(item, backfill=origin.backfill)
+            elif isinstance(item, Rejected) and item.key == origin.key:  # all of the message
+                raise RejectError(item.reason, item.error, replayable=item.replayable)
             yield item
     except RejectError as error:
         yield rejected("read", key, error, message.published_at, message.data)
