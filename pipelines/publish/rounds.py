@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pipelines.console import say
-from pipelines.publish.state import MOST_PENDING, Kept, StateFile
+from pipelines.publish.state import Kept, StateFile
 from schemas import Document, Fetch, Reading
 from transforms._shared.rejects import RejectError
 from transforms.parse.document import parse_document
@@ -20,6 +20,7 @@ from transforms.read.poller import Poller
 
 _MOST_DOCUMENTS = 200  # of a part of a round, after which what is published is noted
 _MOST_BYTES = 32 * 1024 * 1024
+_MOST_PENDING_BYTES = 64 * 1024 * 1024  # of fetches that wait to be published
 _SAVING_SHARE = 0.05  # of the time, at most, goes into saving before a round is over
 
 
@@ -176,9 +177,11 @@ class PublishingRounds:
         for number, data in enumerate(self._pending):
             self._topic.publish(str(number), Outgoing(data, {"kind": FETCH_KIND}))
         failed = self._settled(done)
-        waiting = [data for number, data in enumerate(self._pending) if str(number) in failed]
-        done.dropped += max(0, len(waiting) - MOST_PENDING)
-        self._pending = waiting[-MOST_PENDING:]
+        self._pending = [one for number, one in enumerate(self._pending) if str(number) in failed]
+        size = sum(map(len, self._pending))
+        while size > _MOST_PENDING_BYTES:
+            size -= len(self._pending.pop(0))
+            done.dropped += 1
 
     def _settled(self, done: Done) -> dict[str, str]:
         failed = self._topic.settle()

@@ -13,7 +13,6 @@ from transforms.write.output import OutputError, replace_file
 
 FILE_NAME = "feeds.jsonl"  # in a folder
 _HEAD = {"newsevents": "states of feeds", "format": 1}
-MOST_PENDING = 20_000  # fetches that wait to be published; the oldest go first
 
 
 def state_file(argument: str) -> Path:
@@ -55,8 +54,8 @@ class StateFile:
                 _take(kept, json.loads(line), first=number == 1)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise self._damaged(number) from error
-        if not lines:
-            raise self._damaged(1)
+        if not lines or json.loads(lines[0]).get("lines") != len(lines) - 1:
+            raise self._damaged(len(lines) + 1)
         return kept
 
     def save(self, states: Mapping[str, FeedState], pending: Iterable[bytes]) -> None:
@@ -66,9 +65,10 @@ class StateFile:
             OutputError: it cannot be written; what was there before still is.
         """
         self._lines = {name: self._packed(name, state) for name, state in states.items()}
-        lines = [json.dumps(_HEAD).encode(), *(line for _, line in self._lines.values())]
+        lines = [line for _, line in self._lines.values()]
         lines += [json.dumps({"fetch": base64.b64encode(one).decode()}).encode() for one in pending]
-        replace_file(self._path, b"\n".join([*lines, b""]), durable=True)
+        head = json.dumps(_HEAD | {"lines": len(lines)}).encode()
+        replace_file(self._path, b"\n".join([head, *lines, b""]), durable=True)
 
     def _packed(self, name: str, state: FeedState) -> tuple[FeedState, bytes]:
         known = self._lines.get(name)
@@ -86,7 +86,7 @@ class StateFile:
 
 def _take(kept: Kept, value: Any, first: bool) -> None:
     if first:
-        if value != _HEAD:
+        if {name: value[name] for name in _HEAD} != _HEAD:
             raise ValueError("another file")
     elif "fetch" in value:
         kept.pending.append(base64.b64decode(value["fetch"]))
