@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from transforms.read.poller import Poller
 
 _UNSETTLED_SECONDS = 2.5
+_HEARTBEAT_SECONDS = 600.0  # without a line
 _READ_AGAIN = timedelta(days=WINDOW_DAYS) / 4  # so that the pipeline does not forget what is shown
 
 
@@ -113,11 +114,16 @@ def _once(rounds: "PublishingRounds") -> int:
 
 def _go_on(rounds: "PublishingRounds", poller: "Poller", pause_seconds: float) -> None:
     missing: set[str] = set()
+    said = time.monotonic()
     while not STOP.is_set():
         began = time.monotonic()
         done = rounds.round()
         if not done.is_idle:
             say(done.line())
+            said = began
+        elif began - said >= _HEARTBEAT_SECONDS:
+            say(f"waiting: no feed is due; {rounds.failing:,} failing")
+            said = began
         for source in sorted(poller.missing - missing):
             say(f"{source}: nothing is there now; looking again in every round")
         missing = set(poller.missing)

@@ -106,6 +106,11 @@ class PublishingRounds:
         self._is_down = False
         self._saved_at, self._saving = 0.0, 0.0  # on the monotonic clock, and seconds it took
 
+    @property
+    def failing(self) -> int:
+        """How many feeds fail, of those that this process asked for."""
+        return len(self._failing)
+
     def round(self) -> Done:
         """Ask every feed whose time has come, and publish what it gives.
 

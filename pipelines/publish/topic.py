@@ -1,5 +1,6 @@
 """Publish to a Pub/Sub topic: in batches, tried again for a while, and never waited for longer."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Hashable
@@ -102,6 +103,7 @@ def _why(future: "futures.Future[str]") -> str:
 
 
 def _client(wait_seconds: float) -> Any:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is raised as well
     try:
         from google.api_core import exceptions
         from google.api_core.retry import Retry, if_exception_type

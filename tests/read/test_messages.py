@@ -246,6 +246,12 @@ def test_an_item_beyond_the_limit_is_refused():
     assert letter.reason == "too_large"
 
 
+def test_more_lines_than_anybody_publishes_are_refused_together():
+    *documents, letter = read(b'{"title": "One"}\n' * 20_000)
+    assert len(documents) == 10_000
+    assert (letter.key, letter.reason) == (KEY, "too_large")
+
+
 NAMES = ["kind", "url", "feed_url", "feed_id", "received_at", "content_type", "charset", "backfill"]
 VALUES = st.one_of(
     st.text(max_size=40),

@@ -36,6 +36,7 @@ from transforms.read.origin import Limits, Origin, Skipped
 MOST_MESSAGE_BYTES = 9_800_000  # of data; Pub/Sub takes 10,000,000 with attributes and envelope
 MOST_ATTRIBUTE_BYTES = 1024  # of a value, as Pub/Sub has it
 MESSAGE_LIMITS = Limits(max_file_bytes=64 * 1024 * 1024)  # gzip may grow to that
+_MOST_PARTS = 10_000  # documents of one message
 _LONGEST_WAY = timedelta(days=1)  # from the answer of a server to the message about it
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 _FEED_ID = re.compile(r"[a-z2-7]{26}")
@@ -92,7 +93,11 @@ def read_message(
         refuse_members(message.data)
         opened = unwrap(BytesIO(message.data), limits, origin.content_type)
         _refuse_other(opened.kind, bool(origin.feed_id))
-        for item in documents(opened, origin, limits):
+        for number, item in enumerate(documents(opened, origin, limits)):
+            if number == _MOST_PARTS:
+                raise RejectError(
+                    "too_large", f"more than {_MOST_PARTS:,} lines; publish fewer in one message"
+                )
             if isinstance(item, Document):  # one of several lines does not know it yet
                 item = replace(item, backfill=origin.backfill)
             elif isinstance(item, Rejected) and item.key == origin.key:  # all of the message

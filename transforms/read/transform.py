@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
@@ -186,7 +186,13 @@ class _MessageDoFn(beam.DoFn):
         self,
         pulled: PubsubMessage,
         timestamp: Any = beam.DoFn.TimestampParam,
-    ) -> Iterator[Document]:
+    ) -> Iterator[
+        Document
+        | TaggedOutput[Literal["rejected"], Rejected]
+        | TaggedOutput[Literal["readings"], Reading]
+        | TaggedOutput[Literal["attempts"], Attempt]
+        | TaggedOutput[Literal["fetches"], Fetch]
+    ]:
         count("read", "in")
         published_at = pulled.publish_time or timestamp.to_utc_datetime(has_tz=True)
         message = Message(

@@ -1,13 +1,17 @@
 """The poller that feeds a topic: what it publishes, and what it knows when it is started again."""
 
+import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import grpc
@@ -484,6 +488,68 @@ def test_a_poller_that_was_killed_publishes_again_what_it_had_not_noted(pubsub, 
     documents = Counter(name for name in before + after if " " not in name)
     assert len(documents) == 2  # none is lost, whenever it was killed
     assert not (noted and any(name in after for name in documents))
+
+
+class GrowingFeed:
+    """A feed that has one item more with every request."""
+
+    def __init__(self):
+        self.items = 0
+        feed = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                feed.items += 1
+                body = rss(*map(str, range(feed.items)))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/feed"
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def test_killed_at_any_moment_it_has_noted_nothing_that_was_not_published(pubsub, tmp_path):
+    dice, feed, path = random.Random(7), GrowingFeed(), tmp_path / "state.jsonl"
+    topic, subscription = pubsub.create("news")
+    arguments = ["--feeds", feed.url, "--topic", topic, "--allow_private_hosts",
+                 "--state", str(path), "--poll_bounds", "0.05s:0.1s"]  # fmt: skip
+
+    def noted():
+        (state,) = StateFile(path).load().states.values()
+        return state
+
+    def published():
+        return [one.data for one in pubsub.published if "feed_url" in one.attributes]
+
+    try:
+        for _ in range(6):
+            process, enough = started(arguments), len(pubsub.published) + 4
+            wait_for(lambda enough=enough: len(pubsub.published) > enough)
+            pubsub.refuse(grpc.StatusCode.UNAVAILABLE, times=dice.randrange(3))
+            time.sleep(dice.random() * 0.4)
+            process.kill()
+            process.communicate(timeout=20)
+            assert noted().digest in {hashlib.sha256(data).digest() for data in published()}
+        assert main([*arguments, "--once"]) == 0
+    finally:
+        feed.close()
+    assert published()[-1] == rss(*map(str, range(feed.items)))
+    assert len(published()) == len(set(published()))  # each request gave another content
+    assert len(noted().items) == 8 * feed.items
+    assert pubsub.waiting(subscription) == len(pubsub.published)
 
 
 def test_it_needs_neither_beam_nor_a_model(tmp_path):
