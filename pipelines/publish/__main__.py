@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(str(error), USAGE)
     except OutputError as error:
         return fail(str(error), FAILED)
+    except OSError as error:  # a file system without locks, for one
+        return fail(f"{error.filename or '--state'}: {error.strerror or error}", FAILED)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -101,7 +101,6 @@ class PublishingRounds:
         self._poller, self._topic, self._file = poller, topic, file
         self._now, self._hold_back = now, hold_back
         self._pending = kept.pending
-        self._lists: set[str] = set()  # feeds that turned out to list others
         self._failing: set[str] = set()
         self._is_down = False
         self._saved_at, self._saving = 0.0, 0.0  # on the monotonic clock, and seconds it took
@@ -136,7 +135,6 @@ class PublishingRounds:
                 self._send(item, part)
             elif isinstance(item, Reading):
                 part.readings.append(item)
-                self._lists.add(item.feed_id)
             if len(part.documents) >= _MOST_DOCUMENTS or part.size >= _MOST_BYTES:
                 self._end_part(part, done)
                 part = _Part()
@@ -196,12 +194,7 @@ class PublishingRounds:
 
     def _save(self) -> None:
         began = time.monotonic()
-        states = {
-            # A list that did not change would not be opened by the next process.
-            name: state.without_content() if name in self._lists else state
-            for name, state in self._poller.book.states().items()
-        }
-        self._file.save(states, self._pending)
+        self._file.save(self._poller.book.states(), self._pending)
         self._saved_at = time.monotonic()
         self._saving = self._saved_at - began
 

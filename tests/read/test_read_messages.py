@@ -3,24 +3,24 @@
 import contextlib
 import gzip
 import time
-from datetime import datetime, timedelta, timezone
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timezone
 
 import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.engine import Collected
-from schemas import Document, Fetch, Reading, Rejected
+from pipelines.publish.__main__ import main as publish
+from schemas import Document, Fetch, Rejected
 from transforms._shared.records import register_record_coders
 from transforms._shared.stopping import STOP
 from transforms._shared.web.fetch import HttpFetcher
-from transforms.parse.document import parse_document
-from transforms.parse.reading import read
 from transforms.read.feed import parse_feed
 from transforms.read.feed_book import FeedBook
 from transforms.read.feed_state import Policy
-from transforms.read.fetch_message import fetch_bytes
-from transforms.read.messages import Message, feed_message, read_message
+from transforms.read.messages import Message, read_message
 from transforms.read.origin import Limits
 from transforms.read.poller import Poller
 from transforms.read.reader import Reader
@@ -31,7 +31,6 @@ RSS = (
     "<item><title>Ferry aground</title><link>https://{name}.example/1</link></item>"
     "</channel></rss>"
 )
-FAST = timedelta(seconds=5)
 
 register_record_coders()
 
@@ -61,12 +60,12 @@ def until(look, enough, seconds=30.0):
 
 
 class _MakePoller:
-    def __init__(self, feeds, at=None):
-        self.feeds, self.at = feeds, at
+    def __init__(self, feeds):
+        self.feeds = feeds
 
     def __call__(self):
         def now():
-            return self.at or datetime.now(timezone.utc)
+            return datetime.now(timezone.utc)
 
         reader = Reader(HttpFetcher(10.0, allow_private=True), now, Limits(), stored=False)
         book = FeedBook([parse_feed(feed) for feed in self.feeds], Policy())
@@ -109,46 +108,33 @@ def test_poison_among_good_messages_stops_nothing(pubsub):
     assert pubsub.waiting(subscription) == 0
 
 
-def test_polled_feeds_are_the_same_documents_by_way_of_messages(pubsub, feeds):
-    at = datetime.now(timezone.utc) - timedelta(seconds=1)
+def test_polled_feeds_are_the_same_documents_by_way_of_the_poller_and_a_topic(
+    pubsub, feeds, tmp_path
+):
     pipeline = beam.Pipeline(options=PipelineOptions(["--runner=FnApiRunner"]))
     STOP.clear()
-    polled = pipeline | PollDocuments(_MakePoller(feeds, at), 1.0, rounds=1)
+    polled = pipeline | PollDocuments(_MakePoller(feeds), 1.0, rounds=1)
     direct = Collected(polled.documents, "Direct")
     pipeline.run().wait_until_finish()
     topic, subscription = pubsub.create("news")
-    for item in _MakePoller(feeds, at)().round():
-        data, attributes = feed_message(item)
-        pubsub.publish(topic, data, **attributes)
-    with reading(subscription) as look:
-        found = until(look, lambda outputs: len(outputs["documents"]) == len(feeds))
-
-    def by_key(documents):
-        return sorted(documents, key=lambda document: document.key)
-
-    assert by_key(found["documents"]) == by_key(direct.read())
-    assert {document.backfill for document in found["documents"]} == {True}
-    assert all("secret" not in f"{document}" for document in found["documents"])
-
-
-def test_what_became_of_each_request_comes_out_of_its_own_output(pubsub, feeds):
-    topic, subscription = pubsub.create("news")
-    poller = _MakePoller([*feeds, "http://127.0.0.1:1/"])()
-    items = list(poller.round())
-    readings: list[Reading] = [
-        read(item, parse_document(item, 100)) for item in items if isinstance(item, Document)
-    ]
-    fetches = poller.settle(readings)
-    for fetch in fetches:
-        pubsub.publish(topic, fetch_bytes(fetch), kind="fetch")
+    began = datetime.now(timezone.utc)
+    listed = [word for feed in [*feeds, "http://127.0.0.1:1/"] for word in ("--feeds", feed)]
+    assert publish([*listed, "--topic", topic, "--state", f"{tmp_path}/state.jsonl", "--once",
+                    "--allow_private_hosts"]) == 0  # fmt: skip
     with reading(subscription) as look:
         found = until(look, lambda outputs: len(outputs["fetches"]) == len(feeds) + 1)
 
-    def by_feed(fetches: list[Fetch]):
-        return sorted(fetches, key=lambda fetch: fetch.feed_id)
+    def by_key(documents):
+        alike = [replace(document, received_at=began) for document in documents]
+        return sorted(alike, key=lambda document: document.key)
 
-    assert by_feed(found["fetches"]) == by_feed(fetches)
-    assert {fetch.outcome for fetch in fetches} == {"NEW", "TEMP"}
+    assert by_key(found["documents"]) == by_key(direct.read())
+    assert all(began <= document.received_at for document in found["documents"])
+    assert {document.backfill for document in found["documents"]} == {True}
+    assert all("secret" not in f"{item}" for item in found["documents"] + found["fetches"])
+    assert found["rejected"] == []
+    assert Counter(fetch.outcome for fetch in found["fetches"]) == {"NEW": len(feeds), "TEMP": 1}
+    assert {type(fetch) for fetch in found["fetches"]} == {Fetch}
 
 
 def test_a_message_that_nobody_acknowledged_comes_again_as_the_same_document(pubsub):

@@ -205,7 +205,8 @@ class Reader:
                 reading = Reading(
                     feed.feed_id, tuple(_mark(found) for found in listed.feeds), (), "", "", None, 0
                 )
-                return attempt, [reading, listed]
+                # Not remembered: a run that goes on has to open it again to know its feeds.
+                return replace(attempt, digest=b"", etag="", last_modified=""), [reading, listed]
             _refuse_other(opened, answer)
             found = document(opened, origin, self._limits.max_item_bytes)
             if feed.secrets:  # which packed content may hold as well
