@@ -28,7 +28,7 @@ class Publishing(Protocol):
     """What is needed of ``pipelines.publish.topic.Topic``."""
 
     def publish(self, name: str, message: Outgoing) -> None:
-        """Send a message on its way."""
+        """Send a message on its way; RejectError when none can be made of it."""
         ...
 
     def settle(self) -> dict[str, str]:
@@ -46,7 +46,7 @@ class Done:
     unpublished: int = 0  # documents; their feeds are asked again
     why: str = ""  # Pub/Sub did not take something
     pending: int = 0  # fetches that wait to be published
-    dropped: int = 0  # that waited for too long
+    dropped: int = 0  # that no message could hold, or that too many others followed
     seconds: float = 0.0
 
     @property
@@ -67,7 +67,7 @@ class Done:
         if self.pending:
             parts.append(f"{self.pending:,} fetches wait")
         if self.dropped:
-            parts.append(f"{self.dropped:,} fetches that waited longest were given up")
+            parts.append(f"{self.dropped:,} fetches were given up")
         if self.why:
             parts.append(self.why)
         return "; ".join([*parts, f"{self.seconds:.1f} s"])
@@ -178,7 +178,10 @@ class PublishingRounds:
 
     def _publish_pending(self, done: Done) -> None:
         for number, data in enumerate(self._pending):
-            self._topic.publish(str(number), Outgoing(data, {"kind": FETCH_KIND}))
+            try:
+                self._topic.publish(str(number), Outgoing(data, {"kind": FETCH_KIND}))
+            except RejectError:
+                done.dropped += 1
         failed = self._settled(done)
         self._pending = [one for number, one in enumerate(self._pending) if str(number) in failed]
         size = sum(map(len, self._pending))

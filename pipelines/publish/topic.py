@@ -8,6 +8,7 @@ from concurrent import futures
 from typing import Any, Generic, TypeVar
 
 from pipelines.options import UsageError
+from transforms._shared.rejects import RejectError
 from transforms.read.messages import Outgoing
 
 _TOPIC = re.compile(r"projects/[a-z][a-z0-9:.-]{4,61}[a-z0-9]/topics/[A-Za-z][\w.~+%-]{2,254}")
@@ -56,10 +57,17 @@ class Topic(Generic[Name]):
         self._under_way: dict[Name, futures.Future[str]] = {}
 
     def publish(self, name: Name, message: Outgoing) -> None:
-        """Send a message on its way; ``settle`` says what became of it."""
-        self._under_way[name] = self._client.publish(
-            self._topic, message.data, **message.attributes
-        )
+        """Send a message on its way; ``settle`` says what became of it.
+
+        Raises:
+            RejectError: ``too_large``, or something else for which no message can be made of it.
+        """
+        try:
+            future = self._client.publish(self._topic, message.data, **message.attributes)
+        except Exception as error:  # one message must not stop the others
+            why = f"no message can be made of it: {type(error).__name__}: {error}"
+            raise RejectError("too_large", why) from error
+        self._under_way[name] = future
 
     def settle(self) -> dict[Name, str]:
         """Wait for what is under way; gives the messages that are not there, and why.
