@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage, WriteToPubSub
 from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas import Moved, Rejected
+from schemas import EventChange, Moved, Rejected
 from transforms._shared.counts import count, timed
 from transforms.write.bigquery.append import Appender, too_large
 from transforms.write.bigquery.methods import FILE_LOADS
 from transforms.write.bigquery.rows import plain_row
 from transforms.write.bigquery.store import count_refused
+from transforms.write.change_message import change_message
 from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rounds import READINGS, registered
@@ -85,6 +87,38 @@ def _write_date(
 def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Iterator[str]:
     if not any(True for _ in paths):
         yield folder.write_empty()
+
+
+@dataclass
+class PublishChanges(beam.PTransform):
+    """Publish what happened to events to a Pub/Sub topic, each change as a CloudEvent.
+
+    See ``transforms.write.change_message`` for the form. Messages come at least once and in any
+    order: the ``id`` of a CloudEvent is the same for the same change, and ``time`` and the
+    ``revision`` in its data say what came first. They have no ordering key: Beam's sink has none
+    on Dataflow, and bundles of one event may end in another order than they began.
+
+    Nothing is rejected and no state is kept. While Pub/Sub cannot be reached, bundles fail, and
+    the engine tries them again.
+
+    Raises:
+        ValueError: the topic is not of the form projects/PROJECT/topics/NAME.
+    """
+
+    topic: str
+
+    def __post_init__(self) -> None:
+        self._sink = WriteToPubSub(self.topic, with_attributes=True)
+
+    def expand(self, changes: beam.PCollection[EventChange]) -> beam.PCollection:
+        messages = beam.Map(_published).with_output_types(PubsubMessage)
+        return changes | "Message" >> messages | "Publish" >> self._sink
+
+
+def _published(change: EventChange) -> PubsubMessage:
+    data, attributes = change_message(change)
+    count("write", "published")
+    return PubsubMessage(data, attributes)
 
 
 @dataclass
