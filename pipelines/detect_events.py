@@ -64,6 +64,10 @@ def _prepared(settings: Settings) -> int:
     try:
         model = resolve_model(settings.model)
         load_join_model(model.model_id)  # a damaged one must stop the run before it starts
+        if settings.pubsub_subscription:
+            from pipelines.remote import run_remote
+
+            return run_remote(settings, model)
         if in_rounds:
             from pipelines.stream import run_rounds
 
@@ -202,7 +206,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "cross_language": settings.cross_language,
         "max_file_mb": settings.max_file_mb,
         "fetch_pages": settings.fetch_pages,
-    }
+    } | ({"pubsub_subscription": source} if (source := settings.pubsub_subscription) else {})
 
 
 def _redacted(feed: str) -> str:

@@ -4,6 +4,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 """
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from transforms.write.bigquery.methods import FILE_LOADS, METHODS, STORAGE_WRITE
 
 POLL_SECONDS = 60.0
 POLL_BOUNDS = "5m:6h"
+LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner")
 MOST_PARTITIONS = 1024  # every article is sent to each of them
 
 
@@ -45,6 +47,8 @@ class Settings:
     overwrite: bool
     streaming: bool
     resume: bool
+    pubsub_subscription: str | None  # read instead of inputs and feeds
+    pubsub_topic: str | None  # told of changes of events
     poll_seconds: float  # from the start of a round to the next
     poll_bounds: tuple[float, float] | None  # seconds; None: every feed in every round
     allow_private_hosts: bool
@@ -93,7 +97,7 @@ def _positive_int(text: str) -> int:
     return value
 
 
-def _bounds(text: str) -> tuple[float, float]:
+def bounds_of(text: str) -> tuple[float, float]:
     least, _, most = text.partition(":")
     try:
         bounds = parse_span(least).total_seconds(), parse_span(most).total_seconds()
@@ -121,7 +125,7 @@ def _port(text: str) -> int:
     return value
 
 
-def _positive_float(text: str) -> float:
+def positive_float(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -193,15 +197,28 @@ def build_parser() -> argparse.ArgumentParser:
         "--streaming, for one round",
     )
     add(
+        "--pubsub_subscription",
+        metavar="SUBSCRIPTION",
+        help="with --streaming and --output bigquery:...: read the messages of this Pub/Sub "
+        "subscription, projects/PROJECT/subscriptions/NAME, instead of files and feeds; on "
+        "Dataflow and other runners this is the way to go on",
+    )
+    add(
+        "--pubsub_topic",
+        metavar="TOPIC",
+        help="with --pubsub_subscription: publish each change of an event to this Pub/Sub topic, "
+        "projects/PROJECT/topics/NAME, as a CloudEvent (default: none)",
+    )
+    add(
         "--poll_seconds",
-        type=_positive_float,
+        type=positive_float,
         metavar="S",
         help="with --streaming: seconds from the start of a round to the next; when given, every "
         f"feed is asked in every round (default: {POLL_SECONDS:g}, and each feed by --poll_bounds)",
     )
     add(
         "--poll_bounds",
-        type=_bounds,
+        type=bounds_of,
         metavar="LEAST:MOST",
         help="with --streaming: shortest and longest time between two requests for one feed, "
         "chosen by how often it has something new; s, m, h or d (default: " + POLL_BOUNDS + ")",
@@ -248,7 +265,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--window_days",
-        type=_positive_float,
+        type=positive_float,
         default=WINDOW_DAYS,
         metavar="DAYS",
         help="how long an article is compared with, and an event stays open without a new one "
@@ -283,7 +300,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--fetch_timeout_seconds",
-        type=_positive_float,
+        type=positive_float,
         default=30.0,
         metavar="S",
         help="time for a whole response, redirects included (default: %(default)s seconds)",
@@ -318,9 +335,13 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         UsageError: a value is missing or bad, or there is nothing to read.
     """
     parsed, rest = build_parser().parse_known_args(argv)
-    if not parsed.input and not parsed.feeds:
+    if not parsed.input and not parsed.feeds and parsed.pubsub_subscription is None:
         stray = f"; {rest[0]} is no flag of this command" if rest else ""
-        raise UsageError(f"nothing to read: give --input GLOB or --feeds FILE|URL{stray}")
+        raise UsageError(
+            "nothing to read: give --input GLOB, --feeds FILE|URL or --pubsub_subscription "
+            f"SUBSCRIPTION{stray}"
+        )
+    _check_pubsub(parsed)
     in_rounds = parsed.streaming or parsed.resume
     if in_rounds and parsed.partitions > 1:
         raise UsageError("--partitions splits the search of a run that ends: leave it out here")
@@ -342,7 +363,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         )
     if parsed.resume and parsed.overwrite:
         raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
-    bounds = parsed.poll_bounds or _bounds(POLL_BOUNDS)
+    bounds = parsed.poll_bounds or bounds_of(POLL_BOUNDS)
     return Settings(
         inputs=tuple(parsed.input),
         feeds=tuple(parsed.feeds),
@@ -351,6 +372,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         overwrite=parsed.overwrite,
         streaming=parsed.streaming,
         resume=parsed.resume,
+        pubsub_subscription=parsed.pubsub_subscription,
+        pubsub_topic=parsed.pubsub_topic,
         poll_seconds=parsed.poll_seconds or min(POLL_SECONDS, bounds[0]),
         poll_bounds=None if parsed.poll_seconds else bounds,
         allow_private_hosts=parsed.allow_private_hosts,
@@ -372,6 +395,38 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         beam_args=tuple(rest),
         as_of=datetime.now(timezone.utc),
     )
+
+
+def _check_pubsub(parsed: argparse.Namespace) -> None:
+    """Refuse what does not go with messages.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    if parsed.pubsub_subscription is None:
+        if parsed.pubsub_topic is not None:
+            raise UsageError("--pubsub_topic is for --pubsub_subscription")
+        return
+    if not re.fullmatch(r"projects/[^/]+/subscriptions/[^/]+", parsed.pubsub_subscription):
+        raise UsageError(
+            f"--pubsub_subscription {parsed.pubsub_subscription}: write it as "
+            "projects/PROJECT/subscriptions/NAME"
+        )
+    topic = parsed.pubsub_topic
+    if topic is not None and not re.fullmatch(r"projects/[^/]+/topics/[^/]+", topic):
+        raise UsageError(f"--pubsub_topic {topic}: write it as projects/PROJECT/topics/NAME")
+    if parsed.input or parsed.feeds:
+        raise UsageError(
+            "--pubsub_subscription is read instead of --input and --feeds: publish feeds to its "
+            "topic with python -m pipelines.publish"
+        )
+    if not parsed.streaming or not parsed.output.startswith(SCHEME):
+        raise UsageError(
+            "--pubsub_subscription is for --streaming with --output bigquery:PROJECT.DATASET"
+        )
+    others = ("metrics_port", "poll_seconds", "poll_bounds")
+    if name := next((name for name in others if getattr(parsed, name) is not None), ""):
+        raise UsageError(f"--{name} is for runs on this machine, not for --pubsub_subscription")
 
 
 def _bigquery_method(

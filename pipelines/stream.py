@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import FAILED, fail, say
-from pipelines.options import Settings, UsageError
+from pipelines.options import LOCAL_RUNNERS, Settings, UsageError
 from transforms._shared.counts import count, reset, snapshot
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from transforms.read.poller import Poller
     from transforms.write.rounds import Rounds
 
-LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner")
 _MOST_SAID = 20  # unusable files named one by one
 _LOG_AGE = timedelta(minutes=10)  # that a row of fetch_log waits for others to come,
 _MOST_UNLOGGED = 2000  # and how many of them
@@ -197,8 +196,8 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
     sinks = wanted_sinks(settings)
     if settings.runner not in LOCAL_RUNNERS:
         raise UsageError(
-            f"--streaming and --resume write rounds on this machine: leave out --runner "
-            f"{settings.runner}"
+            "--streaming and --resume write rounds on this machine: leave out --runner "
+            f"{settings.runner}, or let it read --pubsub_subscription"
         )
     output = open_output(settings)
     try:
@@ -338,7 +337,6 @@ def _take_up(
         Its run.json, what was decided, and the names of its dead letters; nothing of a new one.
     """
     from pipelines.resume import OutputSeeds
-    from schemas import SCHEMA_VERSION
     from transforms.write.output import OutputError
 
     if settings.dry_run:
@@ -347,25 +345,7 @@ def _take_up(
     if run is None or settings.overwrite:
         output.begin_anew(settings.overwrite)
         return {}, None, set()
-    if not settings.resume:
-        raise OutputError(
-            f"{settings.output} holds the output of an earlier run: add --resume to go on from "
-            "it, --overwrite to begin anew, or choose another output"
-        )
-    versions = run.get("versions", {})
-    schema, embedding = versions.get("schema"), versions.get("embedding_model")
-    tokens = run.get("options", {}).get("max_tokens")
-    if schema != SCHEMA_VERSION:
-        raise OutputError(
-            f"{settings.output} was written with schema version {schema}, and this is version "
-            f"{SCHEMA_VERSION}: go on with the newsevents that wrote it, or choose another folder"
-        )
-    if embedding != model.model_id or tokens != settings.max_tokens:
-        raise OutputError(
-            f"{settings.output} was made with the model {embedding} and --max_tokens "
-            f"{tokens}: vectors of another cannot be compared with "
-            "them; name that one or choose another folder"
-        )
+    refuse_other_kind(settings, model, run)
     if output.is_being_replaced(run):
         raise OutputError(
             f"a run that was to replace {settings.output} was cut off, so its files may be of "
@@ -387,6 +367,36 @@ def _take_up(
         )
     say(f"going on from {settings.output}: {articles:,} articles, {events:,} open events")
     return run, seeds, letters
+
+
+def refuse_other_kind(settings: Settings, model: "ModelFiles", run: dict[str, Any]) -> None:
+    """Refuse to go on from an output that was made in another way, or without being asked to.
+
+    Raises:
+        OutputError: names what differs.
+    """
+    from schemas import SCHEMA_VERSION
+    from transforms.write.output import OutputError
+
+    if not settings.resume:
+        raise OutputError(
+            f"{settings.output} holds the output of an earlier run: add --resume to go on from "
+            "it, --overwrite to begin anew, or choose another output"
+        )
+    versions = run.get("versions", {})
+    schema, embedding = versions.get("schema"), versions.get("embedding_model")
+    tokens = run.get("options", {}).get("max_tokens")
+    if schema != SCHEMA_VERSION:
+        raise OutputError(
+            f"{settings.output} was written with schema version {schema}, and this is version "
+            f"{SCHEMA_VERSION}: go on with the newsevents that wrote it, or choose another folder"
+        )
+    if embedding != model.model_id or tokens != settings.max_tokens:
+        raise OutputError(
+            f"{settings.output} was made with the model {embedding} and --max_tokens "
+            f"{tokens}: vectors of another cannot be compared with "
+            "them; name that one or choose another folder"
+        )
 
 
 def _say_unusable(unusable: list[Any]) -> None:

@@ -205,3 +205,21 @@ def pubsub(monkeypatch):
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", running.address)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def emulators(tmp_path_factory):
+    """Emulators of BigQuery and of Cloud Storage, in processes of their own."""
+    from tests.emulators.servers import running_emulators
+
+    with running_emulators(tmp_path_factory.mktemp("emulators") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def bigquery(emulators, monkeypatch):
+    """An empty dataset of the emulator; see tests/emulators/dataset.py."""
+    from tests.emulators.dataset import use_dataset
+
+    with use_dataset(emulators, monkeypatch) as dataset:
+        yield dataset

@@ -18,8 +18,8 @@ from pipelines.options import (
     POLL_SECONDS,
     Parser,
     UsageError,
-    _bounds,
-    _positive_float,
+    bounds_of,
+    positive_float,
 )
 from transforms._shared.shards import WINDOW_DAYS
 from transforms._shared.stopping import STOP
@@ -67,17 +67,17 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--state", required=True, metavar="DIR|FILE",
         help="file that keeps what is known of feeds, so that a restart goes on; in a folder "
         "(one that is there, or ends in /) it is feeds.jsonl")  # fmt: skip
-    add("--poll_bounds", type=_bounds, default=_bounds(POLL_BOUNDS), metavar="LEAST:MOST",
+    add("--poll_bounds", type=bounds_of, default=bounds_of(POLL_BOUNDS), metavar="LEAST:MOST",
         help="shortest and longest time between two requests for one feed, chosen by how often "
         f"it has something new (default: {POLL_BOUNDS})")  # fmt: skip
     add("--once", action="store_true", help="ask every feed once and end, for a cron job")
     add("--allow_private_hosts", action="store_true",
         help="fetch from this machine and private networks too; link-local addresses stay "
         "refused (default: only from the public internet)")  # fmt: skip
-    add("--fetch_timeout_seconds", type=_positive_float, default=30.0, metavar="S",
+    add("--fetch_timeout_seconds", type=positive_float, default=30.0, metavar="S",
         help="time for a whole response, redirects included "
         "(default: %(default)s seconds)")  # fmt: skip
-    add("--publish_timeout_seconds", type=_positive_float, default=60.0, metavar="S",
+    add("--publish_timeout_seconds", type=positive_float, default=60.0, metavar="S",
         help="how long a message is tried again; then its feed is asked again later "
         "(default: %(default)s seconds)")  # fmt: skip
     return parser.parse_args(argv)

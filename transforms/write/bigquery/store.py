@@ -113,6 +113,16 @@ def last_round(dataset: Dataset) -> int | None:
     return None if found is None else int(found)
 
 
+def counts(dataset: Dataset, number: int) -> bool:
+    """Say whether a round counts.
+
+    Raises:
+        OutputError: the dataset cannot be read.
+    """
+    table = dataset.table(RUNS.name)
+    return bool(_one(dataset, f"SELECT COUNT(*) FROM `{table}` WHERE round = {number}"))
+
+
 def read_runs(dataset: Dataset) -> tuple[dict[str, Any] | None, str]:
     """Give what the last round says of the output, as run.json would, and its digest.
 

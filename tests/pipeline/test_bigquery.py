@@ -1,0 +1,197 @@
+"""The main job into BigQuery: what is in a dataset is what would be in a folder."""
+
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from google.cloud.exceptions import NotFound
+
+from pipelines.detect_events import main
+from transforms._shared.stopping import STOP
+from transforms.write.bigquery.methods import METHODS
+
+pytestmark = [
+    pytest.mark.bigquery,
+    # The clients of Google's libraries leave connections to the collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+PLACES = "SELECT article_id, event_id FROM `{d}.articles_latest`"
+
+
+def detect(bigquery, *arguments, expect=0):
+    assert main([*arguments, "--output", bigquery.output]) == expect
+
+
+def places(bigquery):
+    return {row["article_id"]: row["event_id"] for row in bigquery.rows(PLACES)}
+
+
+def expected(demo):
+    return {article: event for (article, _), event in demo.event_of().items()}
+
+
+def assert_same_as(demo, bigquery):
+    assert places(bigquery) == expected(demo)
+    for table in ("events", "articles", "event_articles", "event_changes", "dead_letters"):
+        assert bigquery.one(f"SELECT COUNT(*) FROM `{{d}}.{table}`") == len(demo.rows(table)), table
+    shown = "event_id, title, article_count, breaking_state, breaking_since"
+    found = bigquery.rows(f"SELECT {shown} FROM `{{d}}.events_latest` ORDER BY event_id")
+    assert found == [{name: row[name] for name in found[0]} for row in demo.rows("events")]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_that_ends_gives_the_same_events_as_in_a_folder(
+    bigquery, demo, demo_arguments, method
+):
+    beam = ("--temp_location", bigquery.bucket, "--project", bigquery.dataset.project)
+    detect(bigquery, *demo_arguments, "--bigquery_method", method, *beam)
+    assert_same_as(demo, bigquery)
+    run = json.loads(bigquery.one("SELECT document FROM `{d}.runs`"))
+    assert run["counts"]["articles"] == 44
+    assert run["versions"]["schema"] == demo.run["versions"]["schema"]
+
+
+def test_the_same_command_again_changes_nothing_and_another_one_is_refused(
+    bigquery, demo, demo_arguments, capsys
+):
+    detect(bigquery, *demo_arguments)
+    detect(bigquery, *demo_arguments)
+    assert_same_as(demo, bigquery)
+    detect(bigquery, *demo_arguments[:2], expect=1)
+    assert "add --overwrite to replace it" in capsys.readouterr().err
+    assert_same_as(demo, bigquery)
+    detect(bigquery, *demo_arguments[:2], "--overwrite")
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_goes_on_from_the_rows_of_an_earlier_one(bigquery, demo, demo_arguments, method):
+    files, feeds = demo_arguments[:2], demo_arguments[2:]
+    detect(bigquery, *files, "--resume", "--bigquery_method", method)
+    first = places(bigquery)
+    detect(bigquery, *files, *feeds, "--resume", "--bigquery_method", method)
+    assert {article: places(bigquery)[article] for article in first} == first
+    assert places(bigquery).keys() == expected(demo).keys()
+    detect(bigquery, *files, *feeds, "--resume", "--bigquery_method", method)
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 44, "nothing comes twice"
+    rounds = bigquery.rows("SELECT DISTINCT round FROM `{d}.articles` ORDER BY round")
+    assert [row["round"] for row in rounds] == [1, 2]
+
+
+def test_a_round_that_was_cut_off_counts_for_nobody(bigquery, demo_arguments, monkeypatch):
+    from transforms.write.bigquery import store
+
+    files, feeds = demo_arguments[:2], demo_arguments[2:]
+    detect(bigquery, *files, "--resume")
+    before = places(bigquery)
+
+    class CutOffError(BaseException):
+        pass
+
+    def cut_off(*_):
+        raise CutOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add_run", cut_off)
+        with pytest.raises(CutOffError):
+            main([*files, *feeds, "--resume", "--output", bigquery.output])
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 44
+    assert places(bigquery) == before, "its rows are there, but its round does not count"
+    detect(bigquery, *files, *feeds, "--resume")
+    assert len(places(bigquery)) == 43
+    counted = "SELECT COUNT(*) FROM `{d}.articles` WHERE round IN (SELECT round FROM `{d}.runs`)"
+    assert bigquery.one(counted) == 44
+
+
+def test_two_runs_at_a_time_are_found_out(bigquery, demo_arguments, monkeypatch, capsys):
+    from transforms.write.bigquery import store
+
+    detect(bigquery, *demo_arguments[:2], "--resume")
+    monkeypatch.setattr(store.DatasetStore, "begin", another_run)
+    detect(bigquery, *demo_arguments, "--resume", expect=1)
+    assert "was written by another run meanwhile" in capsys.readouterr().err
+
+
+def another_run(self, run):
+    from transforms.write.bigquery import store
+
+    store.add_run(self._appender, 9, run | {"rounds": 9})
+
+
+DROPPED = Path(__file__).parents[1] / "data" / "demo" / "dropped"
+_STEADY_SECONDS = 6.0  # without a new row, after which all messages are through
+
+
+def stop_when_steady(bigquery):
+    """End the run once no rows come any more; gives the thread that looks."""
+
+    def rows():
+        with contextlib.suppress(NotFound):  # before the run has made the tables
+            return bigquery.one(
+                "SELECT (SELECT COUNT(*) FROM `{d}.articles`)"
+                " + (SELECT COUNT(*) FROM `{d}.dead_letters`)"
+            )
+        return 0
+
+    def look():
+        began = since = time.monotonic()
+        start = last = rows()  # of an earlier run
+        while time.monotonic() < began + 120:
+            count = rows()
+            if count != last:
+                last, since = count, time.monotonic()
+            elif last != start and time.monotonic() > since + _STEADY_SECONDS:
+                break
+            time.sleep(0.5)
+        STOP.set()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def stream(bigquery, pubsub):
+    """``stream(paths, *arguments)``: publish files and read them to the end."""
+    topic, subscription = pubsub.create("news")
+
+    def run(paths, *arguments):
+        for path in paths:
+            url = f"https://{path.name.split('.')[0]}.example/story"
+            pubsub.publish(topic, path.read_bytes(), url=url)
+        looking = stop_when_steady(bigquery)
+        detect(bigquery, "--streaming", "--pubsub_subscription", subscription, *arguments)
+        looking.join()
+
+    return run
+
+
+@pytest.mark.parametrize("method", ["storage_write", "streaming_inserts"])
+def test_a_stream_of_messages_ends_up_in_the_tables_and_in_a_topic(
+    bigquery, pubsub, stream, method
+):
+    changes, heard = pubsub.create("changes")
+    stream(sorted(DROPPED.iterdir()), "--pubsub_topic", changes, "--bigquery_method", method)
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles_latest`") == 21
+    reasons = bigquery.rows("SELECT reason FROM `{d}.dead_letters` ORDER BY reason")
+    assert [row["reason"] for row in reasons] == ["binary", "broken_json", "empty"]
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.events_latest`") >= 5
+    told = {message.attributes["ce-id"] for message in pubsub.take(heard)}
+    stored = {row["id"] for row in bigquery.rows("SELECT id FROM `{d}.event_changes`")}
+    assert told == stored
+
+
+def test_a_job_goes_on_from_the_rows_of_the_one_before(bigquery, stream):
+    paths = sorted(DROPPED.iterdir())
+    stream(paths[:10])
+    first = places(bigquery)
+    assert first
+    stream(paths, "--resume")
+    assert {article: places(bigquery)[article] for article in first} == first
+    assert len(places(bigquery)) == 21
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 21, "nothing comes twice"
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.runs`") == 1
