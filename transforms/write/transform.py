@@ -11,6 +11,7 @@ from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rounds import MOVED, READINGS, registered
 from transforms.write.rows import ROW_SOURCES, utc_date
+from transforms.write.stored_text import keep_text
 
 
 @dataclass
@@ -79,6 +80,21 @@ def _write_date(
 def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Iterator[str]:
     if not any(True for _ in paths):
         yield folder.write_empty()
+
+
+@dataclass
+class KeepText(beam.PTransform):
+    """Take from records of one class what the tables are not to hold; see ``keep_text``.
+
+    Gives as many records as it takes, and rejects nothing.
+    """
+
+    record: type
+    store_text: str
+
+    def expand(self, records: beam.PCollection) -> beam.PCollection:
+        keep = beam.Map(keep_text, self.store_text).with_input_types(self.record, str)
+        return records | "Keep" >> keep.with_output_types(self.record)
 
 
 @dataclass
