@@ -414,6 +414,12 @@ def _take_up(
             "this machine has not reached: set it right, or choose another folder"
         )
     say(f"going on from {settings.output}: {articles:,} articles, {events:,} open events")
+    stored = run.get("options", {}).get("store_text", settings.store_text)
+    if stored != settings.store_text:
+        say(
+            f"--store_text {settings.store_text}, and {stored} before: rows that are there stay "
+            "as they are"
+        )
     return run, seeds, letters
 
 
