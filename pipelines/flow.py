@@ -159,6 +159,10 @@ def _trimmed(detected: Detected, store_text: str) -> Detected:
     return detected._replace(
         assignments=keep("Assignments", Assignment, detected.assignments),
         events=keep("Events", Event, detected.events),
+        readings=tuple(
+            keep(f"Readings{stage}", Reading, readings)
+            for stage, readings in zip(("Read", "Parse"), detected.readings)
+        ),
         rejected=tuple(
             keep(f"Rejected{stage}", Rejected, rejected)
             for stage, rejected in zip(REJECTING, detected.rejected)

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -128,3 +130,52 @@ def test_report_and_explain_work_without_texts(stored, capsys):
     article = pq.read_table(out / "articles").to_pylist()[0]
     assert explain(["--output", str(out), article["event_id"]]) == 0
     assert article["title"][:20] in capsys.readouterr().out
+
+
+def story(name, title, text, day):
+    return {
+        "title": title,
+        "text": text,
+        "published": f"2026-03-{day}T09:00:00Z",
+        "url": f"https://{name}.example/a",
+    }
+
+
+def tell(folder, name, *records):
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    os.utime(path, (time.time() - 60,) * 2)
+
+
+FERRY = " ".join(
+    f"The ferry Skerra Maid ran aground {n} hundred metres off the island of Dunlow in fog."
+    for n in ("two", "three", "four", "five", "six", "seven", "eight", "nine")
+)
+
+
+@pytest.mark.parametrize("how", ["lead", "none"])
+def test_a_run_that_goes_on_knows_what_came_before_by_hashes(how, tmp_path, capfd):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    options = ["--input", str(folder), "--resume", "--no-report", "--output", str(out)]
+    tell(folder, "first", story("one", "Ferry aground off Dunlow", FERRY, "02"))
+    assert main([*options, "--store_text", how]) == 0
+    tell(
+        folder,
+        "second",
+        story("two", "Ferry aground off Dunlow", FERRY, "03"),
+        story("three", "Passengers stuck on Skerra Maid", FERRY, "03"),
+    )
+    capfd.readouterr()
+    assert main([*options, "--store_text", "full"]) == 0
+    assert f"--store_text full, and {how} before: rows that are there" in capfd.readouterr().err
+    rows = pq.read_table(out / "articles").to_pylist()
+    found = {row["domain"]: row for row in rows}
+    assert sorted(found) == ["one.example", "three.example", "two.example"]
+    assert len(rows) == 3  # what was there is a repeat
+    assert found["two.example"]["dup_kind"] == "exact_text"
+    assert found["two.example"]["dup_of"] == found["one.example"]["article_id"]
+    assert "by their hash" in found["two.example"]["dup_evidence"]
+    assert len({row["event_id"] for row in rows}) == 1
+    assert found["one.example"]["body"] != FERRY
+    assert found["two.example"]["body"] == FERRY

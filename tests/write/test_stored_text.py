@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from schemas import Reading
 from schemas.tables import TABLES
 from transforms.write.rows import ROW_SOURCES
 from transforms.write.stored_text import FULL, LEAD, LEAD_CHARS, NONE, keep_text, lead_of
@@ -71,7 +72,8 @@ def test_a_dead_letter_keeps_its_hash_and_no_payload(store_text, make_record):
 
 def test_a_library_that_quotes_the_item_is_cut_short(make_record):
     letter = make_record("dead_letters", reason="parse_failed", error="ValueError: in 'A secret'")
-    assert keep_text(letter, NONE).error == "ValueError"
+    reading = Reading("f", (), (), "parse_failed", "ValueError: in 'A secret'", None, 0)
+    assert keep_text(letter, NONE).error == keep_text(reading, NONE).error == "ValueError"
     assert keep_text(letter, FULL).error == "ValueError: in 'A secret'"
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from typing import TypeVar
 
-from schemas import Article, Assignment, Event, Rejected
+from schemas import Article, Assignment, Event, Reading, Rejected
 
 FULL, LEAD, NONE = STORE_TEXT = ("full", "lead", "none")
 LEAD_CHARS = 400  # of a body, and of a description, which may hold the whole text as well
@@ -29,10 +29,10 @@ def keep_text(record: Record, store_text: str) -> Record:
 
     ``full`` keeps all. ``lead`` keeps at most ``LEAD_CHARS`` characters of the body and of the
     description. ``none`` keeps no body, no description and no summary of an event. Neither of the
-    two keeps the payload of a dead letter; its hash stays.
+    two keeps the payload of a dead letter, nor what a library said about it; its hash stays.
 
     Args:
-        record: of any class that a table is made of.
+        record: of any class that a row is made of.
         store_text: one of ``STORE_TEXT``.
 
     Raises:
@@ -48,7 +48,9 @@ def keep_text(record: Record, store_text: str) -> Record:
     elif isinstance(record, Event) and store_text == NONE:
         kept = replace(record, summary="", summary_article_ids=())
     elif isinstance(record, Rejected):
-        kept = replace(record, payload=b"", error=_without_quotes(record))
+        kept = replace(record, payload=b"", error=_without_quotes(record.reason, record.error))
+    elif isinstance(record, Reading):
+        kept = replace(record, error=_without_quotes(record.refused, record.error))
     return kept  # type: ignore[return-value]
 
 
@@ -82,5 +84,5 @@ def _trimmed(article: Article, store_text: str) -> Article:
     )
 
 
-def _without_quotes(rejected: Rejected) -> str:
-    return rejected.error.partition(": ")[0] if rejected.reason in _QUOTING else rejected.error
+def _without_quotes(reason: str, error: str) -> str:
+    return error.partition(": ")[0] if reason in _QUOTING else error
