@@ -205,6 +205,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "granularity": settings.granularity,
         "cross_language": settings.cross_language,
         "max_file_mb": settings.max_file_mb,
+        "store_text": settings.store_text,
         "fetch_pages": settings.fetch_pages,
     } | ({"pubsub_subscription": source} if (source := settings.pubsub_subscription) else {})
 

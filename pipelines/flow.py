@@ -41,7 +41,8 @@ from transforms.write.bigquery.append import Appender
 from transforms.write.output import OutputError
 from transforms.write.rounds import READINGS
 from transforms.write.rows import MOVED
-from transforms.write.transform import AppendTable, CollectRows
+from transforms.write.stored_text import FULL
+from transforms.write.transform import AppendTable, CollectRows, KeepText
 
 MIB = 2**20
 REJECTING = ("Read", "Parse", "Extract", "Normalise")  # the stages that refuse, in flow order
@@ -130,14 +131,14 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
 
 
 def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Detected:
-    """Wire all stages from documents to events."""
+    """Wire all stages from documents to events; the records hold no more than is to be stored."""
     upto = compare(read, settings, model, mode)
     days, (bounded, _, seeds) = settings.window_days, mode
     clustered = upto.compared | "Cluster" >> ClusterArticles(
         model.model_id, days, settings.granularity, settings.cross_language, bounded, seeds
     )
     scored = clustered.events | "Score" >> ScoreEvents(days, bounded, seeds)
-    return Detected(
+    detected = Detected(
         clustered.assignments,
         clustered.moved,
         clustered.notices,
@@ -148,6 +149,27 @@ def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) 
         read.attempts,
         upto.readings,
         upto.rejected,
+    )
+    return detected if settings.store_text == FULL else _trimmed(detected, settings.store_text)
+
+
+def _trimmed(detected: Detected, store_text: str) -> Detected:
+    """Trim what holds text, once for whoever writes it."""
+
+    def keep(name: str, record: type, records: beam.PCollection) -> beam.PCollection:
+        return records | f"KeepText{name}" >> KeepText(record, store_text)
+
+    return detected._replace(
+        assignments=keep("Assignments", Assignment, detected.assignments),
+        events=keep("Events", Event, detected.events),
+        readings=tuple(
+            keep(f"Readings{stage}", Reading, readings)
+            for stage, readings in zip(("Read", "Parse"), detected.readings)
+        ),
+        rejected=tuple(
+            keep(f"Rejected{stage}", Rejected, rejected)
+            for stage, rejected in zip(REJECTING, detected.rejected)
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from transforms.embed.model import DEFAULT_MODEL
 from transforms.read.feed import parse_span
 from transforms.write.bigquery.dataset import SCHEME
 from transforms.write.bigquery.methods import FILE_LOADS, METHODS, STORAGE_WRITE
+from transforms.write.stored_text import FULL, LEAD_CHARS, STORE_TEXT
 
 POLL_SECONDS = 60.0
 POLL_BOUNDS = "5m:6h"
@@ -62,6 +63,7 @@ class Settings:
     granularity: str
     cross_language: bool
     max_file_mb: int
+    store_text: str  # one of STORE_TEXT
     fetch_timeout_seconds: float
     report: bool
     limit: int
@@ -299,6 +301,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="largest file read, after decompression (default: %(default)s MiB)",
     )
     add(
+        "--store_text",
+        choices=STORE_TEXT,
+        default=FULL,
+        help=f"what the tables keep of texts; lead: the first {LEAD_CHARS} characters of bodies "
+        "and descriptions; none: no body, description or summary. Neither keeps the items in "
+        "dead_letters. A run decides on whole texts, but one that goes on knows no more than "
+        "what is stored (default: %(default)s)",
+    )
+    add(
         "--fetch_timeout_seconds",
         type=positive_float,
         default=30.0,
@@ -387,6 +398,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         granularity=parsed.granularity,
         cross_language=parsed.cross_language,
         max_file_mb=parsed.max_file_mb,
+        store_text=parsed.store_text,
         fetch_timeout_seconds=parsed.fetch_timeout_seconds,
         report=parsed.report,
         limit=parsed.limit,

@@ -32,8 +32,10 @@ from schemas.ids import event_id, is_web_url
 from schemas.tables import TABLES
 from transforms._shared.shards import SHARDS_PER_WINDOW
 from transforms.identify.seen import SeenIndex
+from transforms.normalise.text import content_hash
 from transforms.read.feed_state import FeedState
 from transforms.write.rounds import letter_name
+from transforms.write.stored_text import LEAD_CHARS
 
 Row = dict[str, Any]
 
@@ -413,6 +415,7 @@ def _compared(row: Row) -> ComparedArticle:
         value = row.get(field.name)
         values[field.name] = "" if value is None and field.name != "published_at" else value
     values |= {"key": row["url"], "quoted": "", "authors": tuple(row["authors"])}
+    values |= {"notices": (), "trimmed": _is_trimmed(row)}
     article = Article(**values)
     verdict = DuplicateVerdict(
         row["dup_kind"], row["dup_of"] or "", row["dup_score"] or 0.0, row["dup_evidence"] or ""
@@ -420,6 +423,14 @@ def _compared(row: Row) -> ComparedArticle:
     return ComparedArticle(
         EmbeddedArticle(article, row[_VECTOR], row["embedding_model"]), verdict, ()
     )
+
+
+def _is_trimmed(row: Row) -> bool:
+    """Say whether a row does not hold the whole body, see ``--store_text``."""
+    body = row["body"] or ""
+    if len(body) > LEAD_CHARS:
+        return False
+    return bool(row["word_count"]) and row["content_hash"] != content_hash(row["title"], body)
 
 
 def event_of(row: Row) -> Event:

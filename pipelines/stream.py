@@ -16,7 +16,7 @@ from transforms._shared.counts import count, reset, snapshot
 if TYPE_CHECKING:
     from pipelines.alerts.desk import AlertDesk
     from pipelines.alerts.sinks import Sink
-    from pipelines.flow import Sources
+    from pipelines.flow import Detected, Sources
     from pipelines.live.status import Observer
     from pipelines.outputs import Output
     from pipelines.resume import OutputSeeds
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transforms.embed.model import ModelFiles
     from transforms.read.feed_state import FeedState, Policy
     from transforms.read.poller import Poller
+    from transforms.read.reader import Item
     from transforms.write.rounds import Rounds
 
 _MOST_SAID = 20  # unusable files named one by one
@@ -101,6 +102,14 @@ class RoundsHook:
 _sessions: dict[str, "Session"] = {}
 
 
+@dataclass(frozen=True)
+class Again:
+    """What is tried again: items beside the sources, of which feeds are asked at once."""
+
+    items: "tuple[Item, ...]"
+    hear: "Callable[[Detected], None]"  # is handed what comes of them, to wire itself to it
+
+
 @dataclass
 class Session:
     """What goes on beside the pipeline of one run: commits, counts, and who is told of them."""
@@ -110,6 +119,7 @@ class Session:
     observers: list["Observer"]
     seeds: "OutputSeeds | None"
     alerts: "AlertDesk | None" = None
+    again: Again | None = None
     started: float = field(default_factory=time.monotonic)
     missing: set[str] = field(default_factory=set)  # sources that are not there
     fetches: "list[Fetch]" = field(default_factory=list)  # not written yet
@@ -127,6 +137,8 @@ class Session:
         if self.seeds is None:
             return {}
         states = self.seeds.feed_states()
+        if self.again:
+            return {name: state.to_be_asked() for name, state in states.items()}
         if self.seeds.lost_articles(self.base.get(("write", "rows_articles"), 0)):
             # What feeds still offer of them is to come again, though they have not changed.
             return {name: state.without_content() for name, state in states.items()}
@@ -182,7 +194,9 @@ class Session:
         self.missing = missing
 
 
-def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
+def run_rounds(
+    settings: Settings, sources: "Sources", model: "ModelFiles", again: Again | None = None
+) -> int:
     """Read, decide and write in rounds until stopped, or once; gives the exit code.
 
     Raises:
@@ -203,7 +217,7 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
     try:
         with nullcontext() if settings.dry_run else output.lock():
             with watching(settings) as observers:
-                show = _run(settings, sources, model, output, observers, sinks)
+                show = _run(settings, sources, model, output, observers, sinks, again)
             return show()
     except ClockError as error:
         return fail(str(error).split(" [while running")[0], FAILED)  # Beam adds where it was
@@ -216,6 +230,7 @@ def _run(
     output: "Output",
     observers: "list[Observer]",
     sinks: "tuple[Sink, ...]",
+    again: Again | None,
 ) -> Callable[[], int]:
     """Run to the end; gives what shows the result and says the exit code."""
     from pipelines.alerts.desk import open_desk
@@ -229,7 +244,7 @@ def _run(
     reset()
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, output, clock.now())
-    session = Session(clock, _counters(earlier), observers, seeds)
+    session = Session(clock, _counters(earlier), observers, seeds, again=again)
     session.alerts = open_desk(sinks, settings, output.folder) if output.folder else None
     session.passed_over = len(seeds.unusable()) if seeds else 0
     name = output.name
@@ -244,7 +259,10 @@ def _run(
     )
     read = pipeline | "Read" >> poll
     mode = Mode(bounded=False, stored=not settings.streaming, seeds=seeds)
-    collect(build(read, settings, model, mode), name)
+    detected = build(read, settings, model, mode)
+    collect(detected, name)
+    if again:
+        again.hear(detected)
     if settings.dry_run:
         from pipelines.detect_events import show_steps
 
@@ -315,6 +333,7 @@ class MakePoller:
             every=once or settings.poll_bounds is None,
             patient=once,
             read_again=timedelta(days=settings.window_days) / 4,
+            first=session.again.items if session.again else (),
         )
 
 
@@ -366,6 +385,12 @@ def _take_up(
             "this machine has not reached: set it right, or choose another folder"
         )
     say(f"going on from {settings.output}: {articles:,} articles, {events:,} open events")
+    stored = run.get("options", {}).get("store_text", settings.store_text)
+    if stored != settings.store_text:
+        say(
+            f"--store_text {settings.store_text}, and {stored} before: rows that are there stay "
+            "as they are"
+        )
     return run, seeds, letters
 
 
@@ -411,10 +436,13 @@ def _say_unusable(unusable: list[Any]) -> None:
 
 def _say_start(settings: Settings, sources: "Sources", model: "ModelFiles") -> None:
     what = []
+    if not any(sources):
+        what.append("what dead letters hold")
     if sources.feeds:
         what.append(f"{len(sources.feeds):,} feeds")
     if sources.files:
-        what.append(f"files of {', '.join(settings.inputs)}")
+        shown = ", ".join(sources.files[:_MOST_SAID])
+        what.append(f"files of {shown}{', …' * (len(sources.files) > _MOST_SAID)}")
     pace = _pace(settings) if settings.streaming else "once"
     stop = "; stop with Ctrl-C" if settings.streaming else ""
     say(f"reading {' and '.join(what)} {pace}; model: {model.model_id}{stop}")

@@ -69,6 +69,7 @@ class Article:
     content_hash: str  # SHA-256 hex of the normalised title and body
     backfill: bool = False  # came with the first answer of its feed, or the first after a gap
     notices: tuple[Notice, ...] = ()  # that it says of itself; rows of their own
+    trimmed: bool = False  # read from a table that does not hold its whole body
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def detect(tmp_path, server):
     ``mark`` stands before the title of the second of them.
     """
 
-    def run(name, ago=timedelta(), mark=""):
+    def run(name, ago=timedelta(), mark="", store_text="full"):
         now = datetime.now(timezone.utc) - ago
         stories = [json.loads(line) for line in STORIES.read_text().splitlines()]
         told = [story for story in stories if story["label"] == "talmere-dam"][:4]
@@ -39,6 +39,7 @@ def detect(tmp_path, server):
         sinks.write_text(SINKS.format(url=server.answer("/in", status="204 No Content")))
         out = tmp_path / f"out-{name}"
         arguments = ["--input", str(folder), "--output", str(out), "--resume", "--no-report"]
+        arguments += ["--store_text", store_text]
         assert main([*arguments, "--alerts", str(sinks), "--allow_private_hosts"]) == 0
         return out
 
@@ -61,6 +62,14 @@ def test_what_breaks_is_told_once_before_the_run_ends(detect, server):
     assert (counts["planned"], counts["delivered"], counts["attempts"]) == (1, 1, 1)
     detect("in")
     assert len(server.requests) == 1
+
+
+def test_without_stored_text_an_alert_quotes_none(detect, server):
+    out = detect("in", store_text="none")
+    (request,) = server.requests
+    body = request.partition("\r\n\r\n")[2]
+    assert json.loads(body)["data"]["summary"] == ""
+    assert [row["body"] for row in rows(out) if row["outcome"] == "planned"] == [body]
 
 
 def test_what_broke_yesterday_is_not_told(detect, server):

@@ -30,6 +30,7 @@ NOT_WRITTEN = {
         "compared.embedded.article.notices.0.noticed_at",
         "compared.embedded.article.notices.0.evidence",
         "compared.embedded.article.quoted",
+        "compared.embedded.article.trimmed",
         "compared.further",
         "compared.neighbours.0.article_id",
         "compared.neighbours.0.cosine",

@@ -31,12 +31,14 @@ class Fingerprint:
     grams: Sketch  # of the same text, whole
     quoted: Sketch  # of comments and texts re-posted in them; often empty
     vector: NDArray[np.float32]  # unit norm
+    content_hash: str  # of title and body, as the article says
+    trimmed: bool  # what is above was not made of the whole body, but of what is stored of it
 
 
 def fingerprint(embedded: EmbeddedArticle) -> Fingerprint:
     """Reduce an article to what copies are recognised by."""
     article = embedded.article
-    text = article.body or article.title
+    text = article.body or ("" if article.trimmed else article.title)
     tokens = read_tokens(text)
     words = (tokens >> np.uint32(CLASS_BITS)).tobytes()
     return Fingerprint(
@@ -44,12 +46,14 @@ def fingerprint(embedded: EmbeddedArticle) -> Fingerprint:
         at=seconds(article.event_time) if article.time_known else None,
         text_hash=hashlib.blake2b(words, digest_size=16).digest(),
         word_count=len(tokens),
-        headline_only=not article.body,
+        headline_only=not article.body and not article.trimmed,
         capitals=has_capitals(text),
         tokens=tokens[:MOST_TOKENS].copy(),
         grams=sketch(tokens),
         quoted=_quoted(article.quoted),
         vector=np.frombuffer(embedded.embedding, "<f4"),
+        content_hash=article.content_hash,
+        trimmed=article.trimmed,
     )
 
 

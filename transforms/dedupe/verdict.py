@@ -109,7 +109,8 @@ def compare(new: Fingerprint, old: Fingerprint, both: Overlap | None = None) -> 
         both: their overlap, if already measured.
 
     Returns:
-        exact_text when the bodies are equal word for word; near_verbatim when each holds most of
+        exact_text when the bodies are equal word for word (of an article of which the body was not
+        stored: when title and body are, by their hash); near_verbatim when each holds most of
         the other; contained when ``old`` holds nearly all of ``new``; else none, with evidence
         when the texts overlap in another way worth knowing.
     """
@@ -120,6 +121,8 @@ def compare(new: Fingerprint, old: Fingerprint, both: Overlap | None = None) -> 
     if new.text_hash == old.text_hash:
         return DuplicateVerdict("exact_text", old.article_id, 1.0, "the texts are equal")
     both = both or measure(new, old)
+    if old.trimmed:
+        return _of_trimmed(new, old, both)
     if max(both.of_new, both.of_old) < _LEAST_LAID_SHARE:
         return NO_COPY
     shorter = min(len(new.grams), len(old.grams))
@@ -134,6 +137,20 @@ def compare(new: Fingerprint, old: Fingerprint, both: Overlap | None = None) -> 
     if not near and not contained:
         return _holding(old, both)
     return _copy(old, both, conflict(laid, capitals, edited=True), near)
+
+
+def _of_trimmed(new: Fingerprint, old: Fingerprint, both: Overlap) -> DuplicateVerdict:
+    """Compare with an article of which only the beginning is known, or nothing but hashes.
+
+    What the known part holds is a copy of it; that a text holds the known part says nothing.
+    """
+    if new.content_hash == old.content_hash:
+        evidence = "title and text are equal, by their hash: its text is not stored"
+        return DuplicateVerdict("exact_text", old.article_id, 1.0, evidence)
+    if both.of_new < _needed(_CONTAINED, len(new.grams)):
+        return NO_COPY
+    blocked = conflict(align(new.tokens, old.tokens), new.capitals or old.capitals)
+    return _copy(old, both, blocked, near=False)
 
 
 def _worth_laying(both: Overlap, shorter: int) -> bool:

@@ -26,6 +26,7 @@ class _Shard:
     originals: list[int] = field(default_factory=list)
     copies: list[int] = field(default_factory=list)
     by_text: dict[bytes, int] = field(default_factory=dict)  # the first original of each text
+    by_content: dict[str, int] = field(default_factory=dict)  # of those that were trimmed
 
 
 class _Known(NamedTuple):
@@ -127,7 +128,7 @@ class VerdictBook:
             self._make_room(shard)
         if original is None:
             shard.originals.append(number)
-            shard.by_text.setdefault(new.text_hash, number)
+            _note(shard, number, new)
             self._entries[number] = new
         else:
             shard.copies.append(number)
@@ -140,9 +141,9 @@ class VerdictBook:
             half = len(originals) // 2
             self._forget(originals[:half], ())
             shard.originals = originals[half:]
-            shard.by_text = {}
+            shard.by_text, shard.by_content = {}, {}
             for number in shard.originals:
-                shard.by_text.setdefault(self._entries[number].text_hash, number)
+                _note(shard, number, self._entries[number])
         if len(copies) >= self.max_undated:
             half = len(copies) // 2
             self._forget((), copies[:half])
@@ -192,13 +193,24 @@ class VerdictBook:
     def _equal(self, new: Fingerprint) -> int | None:
         """Find the original with the same text, whatever the search proposed."""
         for name in sorted(self._shards):
-            number = self._shards[name].by_text.get(new.text_hash)
-            if number is not None and compare(new, self._entries[number]).kind != "none":
-                return number
+            shard = self._shards[name]
+            for number in (
+                shard.by_text.get(new.text_hash), shard.by_content.get(new.content_hash),
+            ):  # fmt: skip
+                if number is not None and compare(new, self._entries[number]).kind != "none":
+                    return number
         return None
 
     def _ids(self, numbers: Iterable[int]) -> list[str]:
         return [self._entries[number].article_id for number in numbers]
+
+
+def _note(shard: _Shard, number: int, new: Fingerprint) -> None:
+    """Let an original be found by what it says, as far as that is known."""
+    if new.trimmed:
+        shard.by_content.setdefault(new.content_hash, number)
+    else:
+        shard.by_text.setdefault(new.text_hash, number)
 
 
 def _cosine(new: Fingerprint, old: Fingerprint) -> float:

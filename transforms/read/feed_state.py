@@ -110,6 +110,10 @@ class FeedState:
         """Forget what came last, so that it is asked for and looked at again."""
         return replace(self, etag="", last_modified="", digest=b"")
 
+    def to_be_asked(self) -> "FeedState":
+        """Forget also when it is its turn, so that it is asked now."""
+        return replace(self.without_content(), next_at=None)
+
     def to_bytes(self, with_items: bool = True) -> bytes:
         """Pack it; without its items it is small."""
         values: dict[str, Any] = {"format": _FORMAT}

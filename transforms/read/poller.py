@@ -51,6 +51,7 @@ class Poller:
         every: each round takes every feed, but those that have to be left alone.
         patient: a round waits for the last answer, and for files to be written.
         read_again: after that long, content that did not change is handed on again.
+        first: items that no source gives; the first round begins with them.
     """
 
     reader: Reader
@@ -62,6 +63,7 @@ class Poller:
     every: bool = False
     patient: bool = False
     read_again: timedelta = _READ_AGAIN
+    first: Sequence[Item] = ()
     unsettled: bool = False  # the next round should come soon: something was not ready
     missing: set[str] = field(default_factory=set)  # what named no file in the last round
     most_under_way: int = 0  # requests at once, so far
@@ -75,6 +77,8 @@ class Poller:
         self.unsettled = False
         local = {feed.address: feed for feed in self.book.local()}
         self.missing = {path for path in local if not os.path.exists(local_path(path))}
+        first, self.first = self.first, ()
+        yield from first
         yield from self._ask_feeds()
         for path in self._changed(list(local)):
             feed = local[path]

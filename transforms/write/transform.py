@@ -22,6 +22,7 @@ from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rounds import READINGS, registered
 from transforms.write.rows import MOVED, ROW_SOURCES, Row, rows_of, table_of, utc_date
+from transforms.write.stored_text import keep_text
 
 
 @dataclass
@@ -119,6 +120,21 @@ def _published(change: EventChange) -> PubsubMessage:
     data, attributes = change_message(change)
     count("write", "published")
     return PubsubMessage(data, attributes)
+
+
+@dataclass
+class KeepText(beam.PTransform):
+    """Take from records of one class what the tables are not to hold; see ``keep_text``.
+
+    Gives as many records as it takes, and rejects nothing.
+    """
+
+    record: type
+    store_text: str
+
+    def expand(self, records: beam.PCollection) -> beam.PCollection:
+        keep = beam.Map(keep_text, self.store_text).with_input_types(self.record, str)
+        return records | "Keep" >> keep.with_output_types(self.record)
 
 
 @dataclass

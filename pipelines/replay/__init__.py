@@ -1,0 +1,1 @@
+"""Try dead letters again, see ``python -m pipelines.replay``."""
