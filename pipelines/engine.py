@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
+import grpc
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.runners.portability.portable_runner import PortableRunner
 
 from pipelines.console import say
 from pipelines.options import UsageError
@@ -56,16 +58,17 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
 
     Raises:
         OutputError: a worker could not write.
+        UsageError: the runner's job server cannot be reached, or refuses the pipeline.
     """
     if reset_counts:
         reset()
     try:
         if show_progress:
             with Progress(snapshot):
-                result = pipeline.run()
+                result = _start(pipeline)
                 result.wait_until_finish()
         else:
-            result = pipeline.run()
+            result = _start(pipeline)
             result.wait_until_finish()
     except (RuntimeError, OutputError) as error:
         raise _our_error(error) or error from None
@@ -75,6 +78,19 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
         if there is not None:
             there.expect(counters)
     return counters
+
+
+def _start(pipeline: beam.Pipeline) -> Any:
+    """Hand the pipeline to its runner; those with a job server give a result at once."""
+    if not isinstance(pipeline.runner, PortableRunner):
+        return pipeline.run()
+    try:
+        return pipeline.run()
+    except (OSError, RuntimeError, ValueError, grpc.FutureTimeoutError, grpc.RpcError) as error:
+        words = str(error).strip().partition("\n")[0] or "no answer in time"
+        raise UsageError(
+            f"cannot hand the run to a job server: {words} (--job_endpoint, --flink_master)"
+        ) from error
 
 
 def counters_of(result: Any) -> Counters:
