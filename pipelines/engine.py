@@ -12,7 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 import grpc
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
@@ -194,20 +194,37 @@ class _Store(beam.DoFn):  # type: ignore[misc]
         self._file = None
 
     def process(self, value: Any) -> None:
-        if self._file is None:
-            with contextlib.suppress(OSError):  # it is there; if not, the next line says why
-                FileSystems.mkdirs(self._folder)
-            self._path = FileSystems.join(self._folder, secrets.token_hex(16))
-            self._file = FileSystems.create(self._path, _PICKLES, CompressionTypes.UNCOMPRESSED)
         data = pickle.dumps(value, protocol=5)
-        self._file.write(_LENGTH.pack(len(data)) + data)
+        with _telling(self._folder):
+            if self._file is None:
+                self._open()
+            self._file.write(_LENGTH.pack(len(data)) + data)
         self._stored.inc()
 
     def finish_bundle(self) -> None:
         if self._file is not None:
-            self._file.close()
-            FileSystems.rename([self._path], [self._path + _STORED])
+            with _telling(self._folder):
+                self._file.close()
+                FileSystems.rename([self._path], [self._path + _STORED])
             self._file = None
+
+    def _open(self) -> None:
+        with contextlib.suppress(OSError):  # it is there; if not, the file says why
+            FileSystems.mkdirs(self._folder)
+        self._path = FileSystems.join(self._folder, secrets.token_hex(16))
+        self._file = FileSystems.create(self._path, _PICKLES, CompressionTypes.UNCOMPRESSED)
+
+
+@contextlib.contextmanager
+def _telling(folder: str) -> Iterator[None]:
+    """Say in one line what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        cause = error.strerror or error
+        raise OutputError(
+            f"cannot write {folder}: {cause}: choose another --temp_location"
+        ) from error
 
 
 def _folder_for(pipeline: beam.Pipeline) -> str:
@@ -218,7 +235,7 @@ def _folder_for(pipeline: beam.Pipeline) -> str:
 
 
 def _remove(folder: str) -> None:
-    with contextlib.suppress(OSError, BeamIOError):
+    with contextlib.suppress(OSError):
         FileSystems.delete([folder])
 
 

@@ -158,3 +158,13 @@ def test_a_job_server_that_cannot_be_had_is_wrong_usage(runner, beam_args, words
     _ = numbers(pipeline)
     with pytest.raises(UsageError, match=f"cannot hand the run to a job server: {words}"):
         run(pipeline, show_progress=False)
+
+
+def test_a_folder_for_results_that_cannot_be_written_is_told(tmp_path):
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    pipeline = new_pipeline("DirectRunner", (f"--temp_location={in_the_way}",))
+    collected = Collected(numbers(pipeline), "Numbers")
+    with pytest.raises(OutputError, match=r"cannot write .*/file/.*: choose another --temp_loc"):
+        run(pipeline, show_progress=False)
+    del collected
