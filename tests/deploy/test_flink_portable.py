@@ -168,6 +168,18 @@ def test_a_job_service_with_a_worker_pool_gives_the_same_tables(expected, pool, 
     assert list(shared.iterdir()) == []  # what was handed back is gone
 
 
+def test_a_worker_that_cannot_write_ends_the_run_with_one_line(tmp_path, capsys):
+    story = tmp_path / "story.txt"
+    story.write_text("Old bridge closed\n\nThe old bridge is closed since noon.\n")
+    (tmp_path / "file").touch()
+    output = ["--output", str(tmp_path / "out"), "--no-report"]
+    arguments = ["--input", str(story), *PORTABLE, "--environment_type=LOOPBACK"]
+    assert main([*arguments, f"--temp_location={tmp_path / 'file'}", *output]) == 1
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert f"cannot write {tmp_path / 'file'}" in told
+    assert told.endswith("Not a directory: choose another --temp_location")
+
+
 def test_a_job_server_that_is_not_there_is_told_in_one_line(tmp_path, capsys):
     arguments = ["--runner=PortableRunner", "--job_endpoint=localhost:1", "--job_server_timeout=1"]
     output = ["--output", str(tmp_path / "out"), "--no-report"]
