@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "deploy" / "flink"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 FILES = sorted(path.name for path in FOLDER.glob("*.yaml"))
 SHARED = "/shared"
-NOT_OF_THE_JOB = ("taskmanager.", "high-availability.")
+NOT_OF_THE_JOB = ("kubernetes.", "taskmanager.", "high-availability.")
 
 
 def documents(name):
@@ -145,6 +145,12 @@ def test_all_see_the_shared_folder_under_one_path(cluster, server, submit, pool,
     for pod in (cluster["podTemplate"]["spec"], server["spec"], submit["spec"]):
         assert claim in pod["volumes"]
         assert pod["securityContext"] == {"fsGroup": 65532}
+
+
+def test_the_pod_templates_are_joined_by_name(cluster):
+    """By their places, the workers' container would be merged into Flink's own."""
+    name = "kubernetes.operator.pod-template.merge-arrays-by-name"
+    assert cluster["flinkConfiguration"][name] == "true"
 
 
 def test_many_nodes_can_mount_it(manifests):
