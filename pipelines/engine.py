@@ -235,8 +235,11 @@ def _folder_for(pipeline: beam.Pipeline) -> str:
 
 
 def _remove(folder: str) -> None:
+    if FileSystems.get_scheme(folder) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     with contextlib.suppress(OSError):
-        FileSystems.delete([folder])
+        FileSystems.delete([f"{folder}/"])  # a bucket knows a folder by its last character only
 
 
 def _our_error(error: BaseException) -> OutputError | None:
