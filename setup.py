@@ -53,6 +53,7 @@ setup(
     ],
     extras_require={
         "gcp": ["apache-beam[gcp]==2.77.0", "google-cloud-bigquery-storage"],
+        "yaml": ["apache-beam[yaml]==2.77.0"],  # not in a checkout's .venv: see deploy/yaml
         "dev": [
             "newsevents[gcp]",
             "hypothesis",

@@ -1,8 +1,8 @@
 """Run a pipeline on the engine the user named, and read its counters."""
 
 import contextlib
-import os
 import pickle
+import secrets
 import shutil
 import struct
 import tempfile
@@ -11,7 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+import grpc
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.metrics import Metrics
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.runners.portability.portable_runner import PortableRunner
 
 from pipelines.console import say
 from pipelines.options import UsageError
@@ -24,6 +29,9 @@ from transforms.write.output import OutputError
 _RUNNERS = {"DirectRunner": "FnApiRunner"}
 
 _LENGTH = struct.Struct(">Q")
+_STORE = "collected"  # namespace of the counters that say how many values there should be
+_STORED = ".pickles"  # ends the name of a file that is whole
+_PICKLES = "application/octet-stream"
 _JOINS_METRICS = "consolidate_monitoring_infos"
 
 Counters = dict[tuple[str, str], int]
@@ -50,25 +58,51 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
 
     Raises:
         OutputError: a worker could not write.
+        UsageError: the runner's job server cannot be reached, or refuses the pipeline.
     """
     if reset_counts:
         reset()
     try:
         if show_progress:
             with Progress(snapshot):
-                result = pipeline.run()
+                result = _start(pipeline)
                 result.wait_until_finish()
         else:
-            result = pipeline.run()
+            result = _start(pipeline)
             result.wait_until_finish()
     except (RuntimeError, OutputError) as error:
         raise _our_error(error) or error from None
+    counters = counters_of(result)
+    for collected in _COLLECTED.get(pipeline, ()):
+        there = collected()
+        if there is not None:
+            there.expect(counters)
+    return counters
+
+
+def _start(pipeline: beam.Pipeline) -> Any:
+    """Hand the pipeline to its runner; those with a job server give a result at once."""
+    if not isinstance(pipeline.runner, PortableRunner):
+        return pipeline.run()
+    try:
+        return pipeline.run()
+    except (OSError, RuntimeError, ValueError, grpc.FutureTimeoutError, grpc.RpcError) as error:
+        words = str(error).strip().partition("\n")[0] or "no answer in time"
+        raise UsageError(
+            f"cannot hand the run to a job server: {words} (--job_endpoint, --flink_master)"
+        ) from error
+
+
+def counters_of(result: Any) -> Counters:
+    """Add up the counters of a run by (stage, name).
+
+    Flink does not tell what was committed, only what was attempted by the attempts that it kept.
+    """
     counters: Counters = {}
     for metric in result.metrics().query()["counters"]:
         name = metric.key.metric
-        counters[name.namespace, name.name] = (
-            counters.get((name.namespace, name.name), 0) + metric.committed
-        )
+        value = metric.attempted if metric.committed is None else metric.committed
+        counters[name.namespace, name.name] = counters.get((name.namespace, name.name), 0) + value
     return counters
 
 
@@ -102,35 +136,110 @@ def bounded_metrics() -> Iterator[None]:
 class Collected:
     """The elements of a PCollection, readable after the run.
 
-    They travel through a temporary file, because a worker may be another process of this
-    machine. The file goes when this object goes, whether the pipeline ran or not.
+    They travel through files, one for each bundle, because a worker may be another process or run
+    on another machine: below Beam's ``--temp_location`` when that is given, which this machine and
+    all workers must reach, else in a temporary folder of this machine. The files go when this
+    object goes, whether the pipeline ran or not.
     """
 
     def __init__(self, values: beam.PCollection, label: str) -> None:
-        handle, self._path = tempfile.mkstemp(prefix="newsevents-", suffix=".pickle")
-        os.close(handle)
-        weakref.finalize(self, _remove, self._path)
+        self._folder = _folder_for(values.pipeline)
+        self._label = label
+        self._expected = 0
+        weakref.finalize(self, _remove, self._folder)
+        _COLLECTED.setdefault(values.pipeline, []).append(weakref.ref(self))
         # Not as a side input: in a run of rounds the engine gives those again with every round.
-        _ = values | f"{label}Store" >> beam.Map(_append, self._path)
+        _ = values | f"{label}Store" >> beam.ParDo(_Store(self._folder, label))
 
     def read(self) -> list[Any]:
-        """Return the values in no particular order."""
+        """Return the values in no particular order.
+
+        Raises:
+            OutputError: workers stored some where this machine does not see them.
+        """
         values = []
-        with open(self._path, "rb") as file:
-            while head := file.read(_LENGTH.size):
-                values.append(pickle.loads(file.read(*_LENGTH.unpack(head))))
+        (found,) = FileSystems.match([FileSystems.join(self._folder, f"*{_STORED}")])
+        for metadata in found.metadata_list:
+            with FileSystems.open(metadata.path, _PICKLES, CompressionTypes.UNCOMPRESSED) as file:
+                while head := file.read(_LENGTH.size):
+                    values.append(pickle.loads(file.read(*_LENGTH.unpack(head))))
+        if len(values) < self._expected:
+            raise OutputError(
+                f"{self._expected - len(values):,} of {self._expected:,} results stayed with the "
+                "workers: give --temp_location a folder that they and this machine share"
+            )
         return values
 
-
-def _append(value: Any, path: str) -> None:
-    data = pickle.dumps(value, protocol=5)
-    with open(path, "ab", buffering=0) as file:  # one write, so that workers do not mix theirs
-        file.write(_LENGTH.pack(len(data)) + data)
+    def expect(self, counters: Counters) -> None:
+        """Take out of a run's counters how many values there should be."""
+        self._expected = counters.pop((_STORE, self._label), 0)
 
 
-def _remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+# What is collected of a pipeline that may run yet.
+_COLLECTED: weakref.WeakKeyDictionary[beam.Pipeline, list[weakref.ref[Collected]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+class _Store(beam.DoFn):  # type: ignore[misc]
+    """Write the values of each bundle into a file of its own, which is there as a whole or not."""
+
+    def __init__(self, folder: str, label: str) -> None:
+        self._folder = folder
+        self._stored = Metrics.counter(_STORE, label)
+        self._file: Any = None
+        self._path = ""
+
+    def start_bundle(self) -> None:
+        self._file = None
+
+    def process(self, value: Any) -> None:
+        data = pickle.dumps(value, protocol=5)
+        with _telling(self._folder):
+            if self._file is None:
+                self._open()
+            self._file.write(_LENGTH.pack(len(data)) + data)
+        self._stored.inc()
+
+    def finish_bundle(self) -> None:
+        if self._file is not None:
+            with _telling(self._folder):
+                self._file.close()
+                FileSystems.rename([self._path], [self._path + _STORED])
+            self._file = None
+
+    def _open(self) -> None:
+        with contextlib.suppress(OSError):  # it is there; if not, the file says why
+            FileSystems.mkdirs(self._folder)
+        self._path = FileSystems.join(self._folder, secrets.token_hex(16))
+        self._file = FileSystems.create(self._path, _PICKLES, CompressionTypes.UNCOMPRESSED)
+
+
+@contextlib.contextmanager
+def _telling(folder: str) -> Iterator[None]:
+    """Say in one line what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        cause = error.strerror or error
+        raise OutputError(
+            f"cannot write {folder}: {cause}: choose another --temp_location"
+        ) from error
+
+
+def _folder_for(pipeline: beam.Pipeline) -> str:
+    shared = pipeline.options.view_as(GoogleCloudOptions).temp_location
+    if not shared:
+        return tempfile.mkdtemp(prefix="newsevents-")
+    return str(FileSystems.join(shared, f"newsevents-{secrets.token_hex(8)}"))
+
+
+def _remove(folder: str) -> None:
+    if FileSystems.get_scheme(folder) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        FileSystems.delete([f"{folder}/"])  # a bucket knows a folder by its last character only
 
 
 def _our_error(error: BaseException) -> OutputError | None:

@@ -22,6 +22,33 @@ from transforms.write.stored_text import FULL, LEAD_CHARS, STORE_TEXT
 POLL_SECONDS = 60.0
 POLL_BOUNDS = "5m:6h"
 LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner")
+# Options of Beam's Flink runner that its job server knows and Beam's Python does not: Beam asks the
+# job server, and passes on what it names.
+FLINK_OPTIONS = (
+    "allow_non_restored_state",
+    "auto_watermark_interval",
+    "checkpoint_timeout_millis",
+    "checkpointing_interval",
+    "checkpointing_mode",
+    "execution_mode_for_batch",
+    "execution_retry_delay",
+    "externalized_checkpoints_enabled",
+    "fail_on_checkpointing_errors",
+    "faster_copy",
+    "finish_bundle_before_checkpointing",
+    "flink_conf_dir",
+    "max_bundle_size",
+    "max_bundle_time_mills",
+    "min_pause_between_checkpoints",
+    "num_concurrent_checkpoints",
+    "number_of_execution_retries",
+    "object_reuse",
+    "retain_externalized_checkpoints_on_cancellation",
+    "savepoint_path",
+    "state_backend",
+    "state_backend_storage_path",
+    "unaligned_checkpoint_enabled",
+)
 MOST_PARTITIONS = 1024  # every article is sent to each of them
 
 
@@ -474,6 +501,8 @@ def refuse_unknown(beam_args: Sequence[str]) -> None:
     for options in PipelineOptions.__subclasses__():
         if options.__module__.startswith("apache_beam."):
             options._add_argparse_args(parser)
+    for name in FLINK_OPTIONS:
+        parser.add_argument(f"--{name}", nargs="?")  # some are switches, without a value
     _, unknown = parser.parse_known_args(list(beam_args))
     if unknown:
         raise UsageError(f"unknown flag or argument {unknown[0]}: see --help")

@@ -1,10 +1,13 @@
 import gc
 import tempfile
+from types import SimpleNamespace
 
 import apache_beam as beam
 import pytest
+from apache_beam.metrics.execution import MetricKey, MetricResult
+from apache_beam.metrics.metricbase import MetricName
 
-from pipelines.engine import Collected, new_pipeline, run
+from pipelines.engine import Collected, counters_of, new_pipeline, run
 from pipelines.options import UsageError
 from transforms._shared.counts import count
 from transforms.write.output import OutputError
@@ -100,3 +103,68 @@ def test_runner_that_cannot_be_used_is_wrong_usage(runner, beam_args, words):
 
 def test_direct_runner_is_the_in_process_one():
     assert type(new_pipeline("DirectRunner", ALONE).runner).__name__ == "FnApiRunner"
+
+
+def test_collected_values_travel_through_the_folder_that_workers_share(tmp_path, temporary):
+    shared = tmp_path / "shared"
+    pipeline = new_pipeline("DirectRunner", (*WORKERS, f"--temp_location={shared}"))
+    squares = Collected(numbers(pipeline) | beam.Map(counted), "Squares")
+    run(pipeline, show_progress=False)
+    assert [len(list(path.iterdir())) > 0 for path in shared.iterdir()] == [True]
+    assert sorted(squares.read()) == [1, 4, 9]
+    del squares, pipeline
+    gc.collect()
+    assert not list(shared.iterdir())
+
+
+def test_values_that_stayed_with_the_workers_are_told(tmp_path):
+    shared = tmp_path / "shared"
+    pipeline = new_pipeline("DirectRunner", (f"--temp_location={shared}",))
+    squares = Collected(numbers(pipeline), "Squares")
+    run(pipeline, show_progress=False)
+    for path in shared.rglob("*.pickles"):
+        path.unlink()
+    with pytest.raises(OutputError, match=r"3 of 3 results .* --temp_location a folder"):
+        squares.read()
+
+
+def test_what_a_failed_bundle_left_is_not_collected(tmp_path):
+    shared = tmp_path / "shared"
+    pipeline = new_pipeline("DirectRunner", (f"--temp_location={shared}",))
+    collected = Collected(numbers(pipeline), "Numbers")
+    run(pipeline, show_progress=False)
+    (whole,) = shared.rglob("*.pickles")
+    whole.with_name("cut").write_bytes(whole.read_bytes()[:-1])
+    assert sorted(collected.read()) == [1, 2, 3]
+
+
+def test_counters_that_were_only_attempted_count():
+    """As from Flink, whose job server does not tell what was committed."""
+    key = MetricKey("Parse", MetricName("parse", "out"))
+    counters = [MetricResult(key, None, 2), MetricResult(key, 3, 5)]
+    result = SimpleNamespace(metrics=lambda: SimpleNamespace(query=lambda: {"counters": counters}))
+    assert counters_of(result) == {("parse", "out"): 5}
+
+
+@pytest.mark.parametrize(
+    ("runner", "beam_args", "words"),
+    [
+        ("PortableRunner", (), "You must specify a --job_endpoint"),
+        ("FlinkRunner", ("--flink_job_server_jar=/no/such.jar",), 'Unable to parse jar URL "/no'),
+    ],
+)
+def test_a_job_server_that_cannot_be_had_is_wrong_usage(runner, beam_args, words):
+    pipeline = new_pipeline(runner, beam_args)
+    _ = numbers(pipeline)
+    with pytest.raises(UsageError, match=f"cannot hand the run to a job server: {words}"):
+        run(pipeline, show_progress=False)
+
+
+def test_a_folder_for_results_that_cannot_be_written_is_told(tmp_path):
+    in_the_way = tmp_path / "file"
+    in_the_way.touch()
+    pipeline = new_pipeline("DirectRunner", (f"--temp_location={in_the_way}",))
+    collected = Collected(numbers(pipeline), "Numbers")
+    with pytest.raises(OutputError, match=r"cannot write .*/file/.*: choose another --temp_loc"):
+        run(pipeline, show_progress=False)
+    del collected

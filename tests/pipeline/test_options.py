@@ -1,6 +1,6 @@
 import pytest
 
-from pipelines.options import UsageError, parse_settings
+from pipelines.options import UsageError, parse_settings, refuse_unknown
 
 INPUT = ("--input", "in", "--output", "out")
 
@@ -15,3 +15,20 @@ def test_partitions_are_one_unless_said_otherwise(written, partitions):
 def test_partitions_that_cannot_be_are_refused_by_name(written):
     with pytest.raises(UsageError, match=f"argument --partitions: {written} is "):
         parse_settings([*INPUT, "--partitions", written])
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--savepoint_path=/shared/flink/savepoints/savepoint-1",),
+        ("--checkpointing_interval", "60000", "--externalized_checkpoints_enabled"),
+        ("--flink_master=flink:8081", "--parallelism=4", "--environment_type=EXTERNAL"),
+    ],
+)
+def test_options_of_flink_are_known(flags):
+    refuse_unknown(flags)
+
+
+def test_a_mistyped_option_of_flink_is_refused_by_name():
+    with pytest.raises(UsageError, match="unknown flag or argument --savepoint_pth=x"):
+        refuse_unknown(("--savepoint_pth=x",))

@@ -236,3 +236,13 @@ def test_folder_of_real_files_can_be_taken_over_again_and_again(output, make_rec
     for files in (ParquetFolder(output, ARTICLES, dim).write(rows), []):
         commit_run(str(output), files, SUMMARY)
         assert files_in(output) == [*files, RUN_FILE]
+
+
+def test_files_that_workers_wrote_elsewhere_are_no_output(output):
+    """As where the folder of a worker on another machine is not this one."""
+    run(output, OURS)
+    check_output(str(output), "d1", False)
+    with pytest.raises(OutputError, match=f"does not hold {ALSO_OURS}, which a worker wrote: name"):
+        commit_run(str(output), [OURS, ALSO_OURS], SUMMARY)
+    assert read_run(str(output))["files"] == [OURS]
+    assert (output / OURS).exists()

@@ -117,13 +117,19 @@ def commit_run(output: str, files: list[str], summary: dict[str, Any]) -> None:
         summary: whatever else run.json shall say, ``arguments_digest`` included.
 
     Raises:
-        OutputError: a file cannot be removed or written.
+        OutputError: a file cannot be removed or written, or is not where the workers wrote it.
         ValueError: ``files`` holds a path this stage does not write, or ``summary`` is not JSON.
     """
     folder = local_folder(output)
     strange = next((name for name in files if not is_of_a_run(name)), None)
     if strange is not None:
         raise ValueError(f"not a file of a table: {strange}")
+    unseen = next((name for name in sorted(set(files)) if not (folder / name).is_file()), None)
+    if unseen is not None:
+        raise OutputError(
+            f"{output} does not hold {unseen}, which a worker wrote: "
+            "name a folder that this machine and all workers share"
+        )
     text = json.dumps(
         summary | {"files": sorted(set(files))}, sort_keys=True, indent=2, allow_nan=False
     )
