@@ -1,6 +1,6 @@
 """Run the steps of the Dockerfile in a scratch folder, without Docker, and use what they install.
 
-    python deploy/dataflow/check_image.py --scratch DIR [--keep]
+    python3.11 deploy/dataflow/check_image.py --scratch DIR [--keep]
 
 Each stage gets a fresh virtual environment for its python, each absolute folder of the image a
 folder below DIR. Steps that only mean something inside Docker are named and skipped.
@@ -33,19 +33,28 @@ owners = packages_distributions()
 found = resolve_model(DEFAULT_MODEL)
 json.dump({
     "owners": {name: owners[name] for name in ("pipelines", "transforms", "schemas")},
-    "from": sorted({m.__file__.split("site-packages")[0] for m in (pipelines, transforms, schemas)}),
+    "from": sorted({m.__file__.rsplit("/", 2)[0] for m in (pipelines, transforms, schemas)}),
     "model": found.model_id, "weights_sha256": found.weights_sha256,
     "torch": torch.__version__, "cuda": torch.version.cuda, "beam": version("apache-beam"),
 }, sys.stdout)
 """
 
 STORIES = {  # two sample texts, written for this check
-    "fire.txt": "Warehouse fire in Port Ellery\n\nMarch 2, 2026\n\nFirefighters fought a blaze in a "
-    "grain warehouse on the docks of Port Ellery through the night. Nobody was hurt, the harbour "
-    "master said, and the quay stayed closed until the morning while the walls cooled down.\n",
-    "ferry.txt": "Ferry runs aground near Skerra\n\nMarch 2, 2026\n\nA ferry with sixty passengers ran "
-    "aground on a sandbank off Skerra Island in thick fog. All of them were taken ashore by the "
-    "lifeboat within two hours, and the company said that the hull was sound.\n",
+    "fire.txt": """Warehouse fire in Port Ellery
+
+March 2, 2026
+
+Firefighters fought a blaze in a grain warehouse on the docks of Port Ellery through the night.
+Nobody was hurt, the harbour master said, and the quay stayed closed until the morning while the
+walls cooled down.
+""",
+    "ferry.txt": """Ferry runs aground near Skerra
+
+March 2, 2026
+
+A ferry with sixty passengers ran aground on a sandbank off Skerra Island in thick fog. All of them
+were taken ashore by the lifeboat within two hours, and the company said that the hull was sound.
+""",
 }
 
 
@@ -235,17 +244,14 @@ def check(scratch: Path, arguments: dict[str, str]) -> dict[str, object]:
     runner.run(stages["wheels"], like="wheels")
     runner.run(stages["package"], like="wheels")
     runner.run(stages["base"], like="base")
-    empty = size_mb(scratch / "venv" / "base" / "lib") if not stages["base"].steps else 0
     for name in ("poller", "worker"):
         runner.run(stages[name], like="base")
     found = prove(runner.python("base"), scratch)
     return {
         **found,
         "wheels_mb": size_mb(runner.inside("/wheels")),
-        "package_mb": round(
-            sum(f.stat().st_size for f in runner.inside("/dist").iterdir()) / 1e6, 2
-        ),
-        "installed_mb": size_mb(scratch / "venv" / "base") - empty,
+        "package_mb": size_mb(runner.inside("/dist")),
+        "installed_mb": size_mb(scratch / "venv" / "base"),
         "seconds": {step: round(s, 1) for step, s in runner.seconds.items() if s >= 1},
         "skipped": runner.skipped,
     }

@@ -1,4 +1,4 @@
-"""What the launcher of the Flex Template runs; all of it is in the package, so nothing is pickled from here."""
+"""What the launcher of the Flex Template runs: all of it is in the package, nothing here."""
 
 import sys
 
