@@ -24,7 +24,7 @@ _ABOVE_ZERO = r"([1-9][0-9]{0,5}(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)"
 
 # What a parameter of this name may hold; without look-ahead, which the service may not know.
 _BY_NAME = {
-    "output": ("TEXT", rf"^bigquery:{_PROJECT}\.[A-Za-z0-9_]{{1,1024}}$"),
+    "output": ("TEXT", rf"^bigquery:{_PROJECT}\.[A-Za-z0-9_]+$"),
     "pubsub_subscription": ("PUBSUB_SUBSCRIPTION", rf"^projects/{_PROJECT}/subscriptions/{_NAME}$"),
     "pubsub_topic": ("PUBSUB_TOPIC", rf"^projects/{_PROJECT}/topics/{_NAME}$"),
     "feeds": ("TEXT", r"^https?://[^\s]+( https?://[^\s]+)*$"),

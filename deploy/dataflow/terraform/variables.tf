@@ -36,7 +36,7 @@ variable "dataset" {
   default     = "newsevents"
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_]{1,1024}$", var.dataset))
+    condition     = can(regex("^[A-Za-z0-9_]+$", var.dataset))
     error_message = "A dataset's name has letters, digits and underscores."
   }
 }
