@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,6 @@ DATAFLOW = ROOT / "deploy" / "dataflow"
 def loaded(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules[path.stem] = module  # dataclasses look their own module up
     spec.loader.exec_module(module)
     return module
@@ -23,6 +22,11 @@ def loaded(path):
 @pytest.fixture(scope="session")
 def check_image():
     return loaded(DATAFLOW / "check_image.py")
+
+
+@pytest.fixture(scope="session")
+def cost():
+    return loaded(DATAFLOW / "cost.py")
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ def service(resources: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def providers(known: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Serve the providers of these resources; gives the environment that leads Terraform to them."""
+    """Serve these resources; gives the environment that leads Terraform to their providers."""
     servers, attached = [], {}
     for provider in sorted({entry["provider"] for entry in known.values()}):
         server = grpc.server(futures.ThreadPoolExecutor(4))

@@ -3,10 +3,12 @@ locals {
   worker_image = "${local.images}/worker:${var.release}"
   poller_image = "${local.images}/poller:${var.release}"
 
-  resource_hints = join(" ", compact([
-    "min_ram=${var.min_ram_gb}GB",
-    var.gpu == null ? "" : "accelerator=type:${coalesce(var.gpu, "none")};count:1;install-nvidia-driver",
-  ]))
+  # All workers get the accelerator; a hint on single steps would need Dataflow Prime.
+  service_options = compact([
+    "min_num_workers=${var.min_workers}",
+    "enable_dynamic_thread_scaling",
+    var.gpu == null ? "" : "worker_accelerator=type:${coalesce(var.gpu, "none")};count:1;install-nvidia-driver",
+  ])
 }
 
 # The specification that `gcloud dataflow flex-template build` would write.
@@ -57,8 +59,8 @@ resource "google_dataflow_flex_template_job" "newsevents" {
       bigquery_method                  = var.bigquery_method
       window_days                      = tostring(var.window_days)
       number_of_worker_harness_threads = tostring(var.harness_threads)
-      dataflow_service_options         = "min_num_workers=${var.min_workers},enable_dynamic_thread_scaling"
-      resource_hints                   = local.resource_hints
+      dataflow_service_options         = join(",", local.service_options)
+      resource_hints                   = "min_ram=${var.min_ram_gb}GB"
       disk_size_gb                     = "50"
     },
     var.publish_events ? { pubsub_topic = google_pubsub_topic.events[0].id } : {},

@@ -16,8 +16,8 @@ run "a_plain_plan_reads_pubsub_and_writes_bigquery" {
   }
 
   assert {
-    condition     = google_dataflow_flex_template_job.newsevents[0].parameters["resource_hints"] == "min_ram=8GB"
-    error_message = "Without a GPU there is only the hint of the memory."
+    condition     = google_dataflow_flex_template_job.newsevents[0].parameters["dataflow_service_options"] == "min_num_workers=1,enable_dynamic_thread_scaling"
+    error_message = "Without a GPU there is none to ask for."
   }
 
   assert {
@@ -51,8 +51,8 @@ run "a_gpu_and_a_topic_of_events_are_asked_for" {
   }
 
   assert {
-    condition     = google_dataflow_flex_template_job.newsevents[0].parameters["resource_hints"] == "min_ram=8GB accelerator=type:nvidia-l4;count:1;install-nvidia-driver"
-    error_message = "The GPU is not asked for as Beam wants it."
+    condition     = google_dataflow_flex_template_job.newsevents[0].parameters["dataflow_service_options"] == "min_num_workers=1,enable_dynamic_thread_scaling,worker_accelerator=type:nvidia-l4;count:1;install-nvidia-driver"
+    error_message = "The GPU is not asked for as the service wants it."
   }
 
   assert {
