@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -189,12 +189,8 @@ class Scratch:
             raise CheckError(f"{step} ended with {done.returncode}:\n{last}")
 
 
-def prove(bin_folder: Path, scratch: Path) -> dict[str, object]:
-    """Use what was installed; gives what it says of itself.
-
-    Raises:
-        CheckError: it does not answer, is not ours alone, or finds no events.
-    """
+def asker(bin_folder: Path, scratch: Path) -> Callable[..., str]:
+    """Give what runs an installed python and answers what it printed."""
 
     def answer(*arguments: str) -> str:
         done = subprocess.run(
@@ -206,6 +202,36 @@ def prove(bin_folder: Path, scratch: Path) -> dict[str, object]:
             raise CheckError(f"python {words} ended with {done.returncode}:\n{done.stderr[-2000:]}")
         return done.stdout
 
+    return answer
+
+
+def prove_poller(bin_folder: Path, scratch: Path) -> str:
+    """Start the poller's command as far as it goes without Pub/Sub.
+
+    Raises:
+        CheckError: it does not answer, or carries what it should not need.
+    """
+    answer = asker(bin_folder, scratch)
+    answer("-c", "from transforms.read.poller import Poller; import google.cloud.pubsub_v1, lxml")
+    heavy = answer("-m", "pip", "list", "--format", "freeze").split()
+    for name in ("torch", "apache-beam", "sentence-transformers"):
+        if any(line.startswith(f"{name}==") for line in heavy):
+            raise CheckError(f"the poller carries {name}")
+    if not (CHECKOUT / "pipelines" / "publish").exists():
+        return "no pipelines.publish in this checkout"
+    if "--topic" not in answer("-m", "pipelines.publish", "--help"):
+        raise CheckError("the poller's --help does not name --topic")
+    return "answers"
+
+
+def prove(bin_folder: Path, scratch: Path, launch: Path) -> dict[str, object]:
+    """Use what was installed; gives what it says of itself.
+
+    Raises:
+        CheckError: it does not answer, is not ours alone, or finds no events.
+    """
+
+    answer = asker(bin_folder, scratch)
     if "--runner" not in answer("-m", "pipelines.detect_events", "--help"):
         raise CheckError("--help does not name --runner")
     found: dict[str, object] = json.loads(answer("-c", PROVE))
@@ -217,9 +243,11 @@ def prove(bin_folder: Path, scratch: Path) -> dict[str, object]:
     for name, text in STORIES.items():
         (texts / name).write_text(text, encoding="utf-8")
     started = time.monotonic()
+    # In the launcher's words, and by the file that the launcher runs.
     said = answer(
-        "-m", "pipelines.detect_events", "--input", f"{texts}/*.txt", "--output", f"{scratch}/out"
-    )
+        str(launch), f"--input={texts}/*.txt", f"--output={scratch}/out", "--report=false",
+        "--streaming=false", "--alerts=",
+    )  # fmt: skip
     if "2 articles" not in said.splitlines()[-1]:
         raise CheckError(f"two sample texts gave: {said.splitlines()[-1]}")
     return {
@@ -244,14 +272,16 @@ def check(scratch: Path, arguments: dict[str, str]) -> dict[str, object]:
     runner.run(stages["wheels"], like="wheels")
     runner.run(stages["package"], like="wheels")
     runner.run(stages["base"], like="base")
-    for name in ("poller", "worker"):
-        runner.run(stages[name], like="base")
-    found = prove(runner.python("base"), scratch)
+    runner.run(stages["worker"], like="base")
+    runner.run(stages["poller"], like="poller")
+    found = prove(runner.python("base"), scratch, runner.inside("/template/launch.py"))
+    found["poller"] = prove_poller(runner.python("poller"), scratch)
     return {
         **found,
         "wheels_mb": size_mb(runner.inside("/wheels")),
         "package_mb": size_mb(runner.inside("/dist")),
         "installed_mb": size_mb(scratch / "venv" / "base"),
+        "poller_mb": size_mb(scratch / "venv" / "poller"),
         "seconds": {step: round(s, 1) for step, s in runner.seconds.items() if s >= 1},
         "skipped": runner.skipped,
     }

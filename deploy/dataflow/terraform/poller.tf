@@ -22,7 +22,7 @@ resource "google_cloud_run_v2_worker_pool" "poller" {
       args = [
         "--feeds", "/mnt/poller/feeds.txt",
         "--topic", google_pubsub_topic.items.id,
-        "--state", "/mnt/poller/state.json",
+        "--state", "/mnt/poller/feeds.jsonl",
       ]
 
       resources {

@@ -59,6 +59,11 @@ resource "google_storage_bucket" "poller" {
   public_access_prevention    = "enforced"
   force_destroy               = true
 
+  # With real folders a file is renamed in one step, which is how the poller replaces its state.
+  hierarchical_namespace {
+    enabled = true
+  }
+
   depends_on = [google_project_service.needed]
 }
 
