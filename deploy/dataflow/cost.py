@@ -63,7 +63,7 @@ class Cost:
     @property
     def total(self) -> float:
         """All of it, with one month of keeping the rows."""
-        return sum(dataclasses.astuple(self))
+        return float(sum(dataclasses.astuple(self)))
 
 
 def busy_vcpu_hours(given: Assumptions) -> float:

@@ -15,6 +15,8 @@ resource "google_cloud_run_v2_worker_pool" "poller" {
 
   template {
     service_account = google_service_account.poller.email
+    # The list is read at the start, so another list is another revision.
+    annotations = { newsevents-feeds = sha256(google_storage_bucket_object.feeds.content) }
 
     containers {
       name  = "poller"
