@@ -1,8 +1,8 @@
 """A provider for Terraform that knows argument names and types and does nothing.
 
 Terraform asks it for its schema as it would the real one, and then checks our files itself: names,
-types, blocks, references, conditions. The schema comes from a JSON file beside this one, taken from
-the published bindings of the version that versions.tf pins.
+types, blocks, references, conditions. The schema comes from a JSON file beside this one, which
+google_schema.py takes from the published bindings of the version that versions.tf pins.
 """
 
 import contextlib
