@@ -196,10 +196,13 @@ def test_who_is_no_root_stays_who_it_is():
 
 @pytest.mark.slow
 def test_the_steps_of_the_image_make_an_install_that_works(check_image, tmp_path):
-    found = check_image.check(tmp_path / "scratch", {})
+    try:
+        found = check_image.check(tmp_path / "scratch", {})
+    finally:
+        shutil.rmtree(tmp_path / "scratch")  # gigabytes
     ours = ("pipelines", "transforms", "schemas")
     assert found["owners"] == {name: ["newsevents"] for name in ours}
     assert found["weights_sha256"].startswith("53aa51172d142c89")
     assert found["cuda"] is None
-    assert all("groupadd" in step for step in found["skipped"] if "RUN" in step)
+    assert all("groupadd" in step for step in found["skipped"] if ": RUN " in step)
     assert found["poller_mb"] < 400 < found["installed_mb"] < 3000
