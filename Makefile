@@ -95,4 +95,4 @@ docs: $(READY) ## write docs/tables.md anew from the schemas
 	@$(BIN)/python -m schemas.docs > docs/tables.md
 
 clean: ## remove .venv, caches and out/
-	rm -rf $(VENV) out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .environments out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,6 +14,7 @@ setup(
     packages=find_packages(include=[p for top in TOP for p in (top, f"{top}.*")]),
     package_data={
         "transforms.cluster": ["*.json", "*.tsv.gz"],
+        "transforms.write.bigquery": ["*.sql"],
         "pipelines.report": ["sql/*", "templates/*"],
         "pipelines.serve": ["static/*", "templates/*"],
         "schemas": ["*.json"],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
 from pipelines.draining import draining
 from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
+from transforms.write.bigquery.dataset import SCHEME
 
 if TYPE_CHECKING:
     from pipelines.flow import Sources
@@ -43,15 +44,18 @@ def _prepared(settings: Settings) -> int:
     from transforms.embed.model import ModelError, resolve_model
     from transforms.read.feed_list import feed_sources
     from transforms.read.files import match, watch
+    from transforms.write.bigquery.dataset import bigquery_dataset
     from transforms.write.output import OutputError, local_folder
 
     in_rounds = settings.streaming or settings.resume
     try:
-        output = local_folder(settings.output)
+        dataset = bigquery_dataset(settings.output)
+        output = None if dataset else local_folder(settings.output)
         files = []
         if settings.inputs:
             files = watch(settings.inputs)[0] if in_rounds else match(settings.inputs)
-        _refuse_own_output(files, output)
+        if output is not None:
+            _refuse_own_output(files, output)
         feeds = [source for argument in settings.feeds for source in feed_sources(argument)]
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -64,6 +68,10 @@ def _prepared(settings: Settings) -> int:
             from pipelines.stream import run_rounds
 
             return run_rounds(settings, Sources(settings.inputs, sources.feeds), model)
+        if dataset is not None:
+            from pipelines.dataset_run import detect_into_dataset
+
+            return detect_into_dataset(settings, sources, model)
         return _detect(settings, sources, model)
     except (JoinModelError, ModelError, OutputError, ReportError) as error:
         return fail(str(error), FAILED)
@@ -104,37 +112,50 @@ def _run_alone(
 ) -> dict[str, Any]:
     """Run to the end and declare the files to be the output; gives the counts."""
     from pipelines.engine import run
-    from pipelines.run_summary import counts_of, stage_seconds
+    from pipelines.run_summary import counts_of
     from transforms.write.manifest import check_output, commit_run
 
-    check_output(settings.output, _digest(settings, model), settings.overwrite)
+    check_output(settings.output, digest_of(settings, model), settings.overwrite)
     say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
     warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counters = run(pipeline)
-    counts = counts_of(counters)
-    seconds = time.monotonic() - clock
-    summary = {
-        "arguments_digest": _digest(settings, model),
+    summary = summary_of(settings, model, counters, started, time.monotonic() - clock)
+    summary["arguments_digest"] = digest_of(settings, model)
+    commit_run(settings.output, paths.read(), summary)
+    return counts_of(counters)
+
+
+def summary_of(
+    settings: Settings,
+    model: "ModelFiles",
+    counters: dict[tuple[str, str], int],
+    started: datetime,
+    seconds: float,
+) -> dict[str, Any]:
+    """Give what run.json says of a run that ended."""
+    from pipelines.run_summary import counts_of, stage_seconds
+
+    return {
         "options": options_of(settings),
         "engine": {"runner": settings.runner, "partitions": settings.partitions},
         "versions": versions_of(model),
-        "counts": counts,
+        "counts": counts_of(counters),
         "timings": {
             "started_at": started.isoformat(timespec="seconds"),
             "seconds": round(seconds, 3),
             "stage_seconds": stage_seconds(counters),
         },
     }
-    commit_run(settings.output, paths.read(), summary)
-    return counts
 
 
 def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:
     """Show the events, say what the run did, and give the exit code."""
     from pipelines.run_summary import summary_line, sums_hold
 
-    if settings.report:
+    if settings.output.startswith(SCHEME):
+        print(f"Tables: {settings.output}; ask the view events_latest")
+    elif settings.report:
         from pipelines.report import ReportError
         from pipelines.report.page import write_report
         from pipelines.report.terminal import show_events
@@ -209,7 +230,7 @@ def versions_of(model: "ModelFiles") -> dict[str, str]:
     }
 
 
-def _digest(settings: Settings, model: "ModelFiles") -> str:
+def digest_of(settings: Settings, model: "ModelFiles") -> str:
     """Name the input and what shapes the output: options, weights, coefficients."""
     from transforms.cluster.join_model import join_model_version
 

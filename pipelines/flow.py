@@ -37,8 +37,11 @@ from transforms._shared.seeds import Seeds
 from transforms.embed.model import ModelFiles
 from transforms.read.files import portable
 from transforms.read.transform import LogFetches, Read
-from transforms.write.rounds import MOVED, READINGS
-from transforms.write.transform import CollectRows
+from transforms.write.bigquery.append import Appender
+from transforms.write.output import OutputError
+from transforms.write.rounds import READINGS
+from transforms.write.rows import MOVED
+from transforms.write.transform import AppendTable, CollectRows
 
 MIB = 2**20
 REJECTING = ("Read", "Parse", "Extract", "Normalise")  # the stages that refuse, in flow order
@@ -150,16 +153,45 @@ def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) 
 
 def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
     """Write every table of a bounded run; returns the relative paths of the files."""
-    fetches: beam.PCollection[Fetch] = detected.attempts | LogFetches(detected.readings)
     tables = {
         **_tables(detected),
         "dead_letters": detected.rejected | "Rejected" >> beam.Flatten(),
-        "fetch_log": fetches,
+        "fetch_log": _fetches(detected),
         "alerts": detected.events.pipeline
         | "NoAlerts" >> beam.Create([]).with_output_types(Alert),  # a run that ends sends none
     }
     paths = [records | WriteTable(name, output, dim) for name, records in tables.items()]
     return paths | "Written" >> beam.Flatten()
+
+
+def append(
+    detected: Detected,
+    appender: Appender,
+    bounded: bool,
+    fetches: beam.PCollection[Fetch] | None = None,
+) -> None:
+    """Append every record to its table of a dataset; what is refused becomes a dead letter.
+
+    Args:
+        fetches: what came of requests for feeds; for a run that ends it is found out here.
+    """
+    tables = _tables(detected) | {
+        MOVED: detected.moved,
+        "fetch_log": _fetches(detected) if fetches is None else fetches,
+    }
+    refused = [records | AppendTable(name, appender, bounded) for name, records in tables.items()]
+    letters = (*detected.rejected, *refused) | "Rejected" >> beam.Flatten()
+    again = letters | AppendTable("dead_letters", appender, bounded)
+    _ = again | "RefuseLetters" >> beam.Map(_refused_letter)
+
+
+def _refused_letter(letter: Rejected) -> None:
+    raise OutputError(f"a dead letter could not be written: {letter.key}: {letter.error}")
+
+
+def _fetches(detected: Detected) -> beam.PCollection[Fetch]:
+    fetches: beam.PCollection[Fetch] = detected.attempts | LogFetches(detected.readings)
+    return fetches
 
 
 def collect(detected: Detected, rounds: str) -> None:

@@ -7,12 +7,15 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from schemas.event import GRANULARITIES
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.embed.model import DEFAULT_MODEL
 from transforms.read.feed import parse_span
+from transforms.write.bigquery.dataset import SCHEME
+from transforms.write.bigquery.methods import FILE_LOADS, METHODS, STORAGE_WRITE
 
 POLL_SECONDS = 60.0
 POLL_BOUNDS = "5m:6h"
@@ -38,6 +41,7 @@ class Settings:
     inputs: tuple[str, ...]
     feeds: tuple[str, ...]
     output: str
+    bigquery_method: str  # one of METHODS
     overwrite: bool
     streaming: bool
     resume: bool
@@ -155,7 +159,22 @@ def build_parser() -> argparse.ArgumentParser:
         help="feeds to fetch, once or again and again; repeatable: a list file (one per line), an "
         "OPML file, one URL or one local feed file",
     )
-    add("--output", required=True, metavar="DIR", help="folder for the tables and run.json")
+    add(
+        "--output",
+        required=True,
+        metavar="DIR|bigquery:PROJECT.DATASET",
+        help="folder for the tables and run.json, or a dataset of BigQuery that exists; its tables "
+        "are made",
+    )
+    add(
+        "--bigquery_method",
+        choices=METHODS,
+        metavar="METHOD",
+        help="how rows get into BigQuery: file_loads (load jobs, free; a run that ends needs "
+        "--temp_location gs://BUCKET/PATH for them), storage_write (append by stream) or "
+        "streaming_inserts (requests) (default: file_loads for a run that ends and has a "
+        "--temp_location, else storage_write)",
+    )
     add(
         "--overwrite",
         action="store_true",
@@ -316,6 +335,11 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
             "--alerts is for --streaming or --resume: a run that ends looks back, and would "
             "alert to what is over; see what it would send with python -m pipelines.alerts dry-run"
         )
+    if parsed.alerts is not None and parsed.output.startswith(SCHEME):
+        raise UsageError(
+            "--alerts keeps its outbox in a folder: write to one, or let a receiver read the table "
+            "event_changes of BigQuery"
+        )
     if parsed.resume and parsed.overwrite:
         raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
     bounds = parsed.poll_bounds or _bounds(POLL_BOUNDS)
@@ -323,6 +347,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         inputs=tuple(parsed.input),
         feeds=tuple(parsed.feeds),
         output=parsed.output,
+        bigquery_method=_bigquery_method(parsed.bigquery_method, parsed.output, in_rounds, rest),
         overwrite=parsed.overwrite,
         streaming=parsed.streaming,
         resume=parsed.resume,
@@ -347,6 +372,27 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         beam_args=tuple(rest),
         as_of=datetime.now(timezone.utc),
     )
+
+
+def _bigquery_method(
+    chosen: str | None, output: str, in_rounds: bool, beam_args: Sequence[str]
+) -> str:
+    """Choose how rows get into BigQuery.
+
+    Raises:
+        UsageError: it cannot be done that way.
+    """
+    if chosen is not None and not output.startswith(SCHEME):
+        raise UsageError("--bigquery_method is for --output bigquery:PROJECT.DATASET")
+    bucket = any(a.startswith("--temp_location=gs://") for a in beam_args) or any(
+        pair[0] == "--temp_location" and pair[1].startswith("gs://") for pair in pairwise(beam_args)
+    )
+    if chosen == FILE_LOADS and not in_rounds and not bucket:
+        raise UsageError(
+            "--bigquery_method file_loads needs --temp_location gs://BUCKET/PATH, where the files "
+            "to load are put; or choose storage_write"
+        )
+    return chosen or (FILE_LOADS if bucket and not in_rounds else STORAGE_WRITE)
 
 
 def refuse_unknown(beam_args: Sequence[str]) -> None:

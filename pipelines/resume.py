@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
+from pipelines.stored_rows import StoredRows, Unusable, stored_rows
 from schemas import (
-    SCHEMA_VERSION,
     Article,
     Assignment,
     BreakingReason,
@@ -34,11 +33,7 @@ from schemas.tables import TABLES
 from transforms._shared.shards import SHARDS_PER_WINDOW
 from transforms.identify.seen import SeenIndex
 from transforms.read.feed_state import FeedState
-from transforms.write.manifest import read_run
-from transforms.write.output import local_folder
-from transforms.write.parquet import EMPTY_FILE
-from transforms.write.removed import removed_articles, removed_rows
-from transforms.write.rounds import committed_files, letter_name
+from transforms.write.rounds import letter_name
 
 Row = dict[str, Any]
 
@@ -59,21 +54,13 @@ _STRUCTS = {"keywords": Keyword, "entities": EntityCount, "languages": LanguageC
 
 
 @dataclass(frozen=True)
-class Unusable:
-    """A file in a table's folder that is passed over."""
-
-    path: str  # relative to the output
-    why: str
-
-
-@dataclass(frozen=True)
 class OutputSeeds:
     """What the output says of the last window; see ``Seeds``.
 
     Reads only files that count. What cannot be read is passed over and listed by ``unusable``.
 
     Args:
-        output: folder with the tables.
+        output: folder or dataset with the tables.
         window_days: as of the run that is to go on.
         rounds: that counted when this was made, so that files added since are left alone.
     """
@@ -81,6 +68,11 @@ class OutputSeeds:
     output: str
     window_days: float
     rounds: int
+
+    @property
+    def stored(self) -> StoredRows:
+        """The rows that count."""
+        return stored_rows(self.output, self.rounds, self.window_days)
 
     def load(self) -> tuple[int, int]:
         """Read everything at once; gives how many article revisions and open events there are.
@@ -97,7 +89,7 @@ class OutputSeeds:
 
     def unusable(self) -> list[Unusable]:
         """List the files that are passed over: damaged, foreign or of another version."""
-        return list(_scan(self).unusable)
+        return list(self.stored.unusable())
 
     def sightings(self, identity_key: str) -> Iterator[Sighting]:
         """See ``Seeds``."""
@@ -148,7 +140,7 @@ class OutputSeeds:
     def lost_articles(self, counted: int) -> int:
         """Say how many of the ``counted`` rows of articles are gone without having been removed."""
         there = sum(len(revisions) for revisions in _written(self).values())
-        return max(0, counted - there - removed_rows(local_folder(self.output)))
+        return self.stored.lost_articles(counted, there)
 
     def known(self) -> frozenset[str]:
         """See ``Seeds``."""
@@ -191,72 +183,22 @@ class OutputSeeds:
         }
 
 
-@dataclass(frozen=True)
-class _Scan:
-    usable: dict[str, tuple[str, ...]]  # paths by table
-    unusable: tuple[Unusable, ...]
-
-
-@lru_cache(maxsize=1)
-def _scan(seeds: OutputSeeds) -> _Scan:
-    """Sort the files of an output into those that count and can be read, and the others."""
-    import pyarrow.parquet as pq
-
-    folder = local_folder(seeds.output)
-    run = read_run(seeds.output) or {"files": []}
-    counted = set(committed_files(folder, {**run, "rounds": seeds.rounds}))
-    usable: dict[str, list[str]] = defaultdict(list)
-    unusable = []
-    for table in TABLES:
-        for path in sorted((folder / table.name).rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            hidden = any(part.startswith(".") for part in Path(name).parts)
-            if path.is_dir() or hidden or path.name == EMPTY_FILE:
-                continue
-            if name not in counted:
-                unusable.append(Unusable(name, "not a file of a finished round"))
-                continue
-            try:
-                with pq.ParquetFile(path) as file:
-                    metadata = file.schema_arrow.metadata or {}
-                    for _ in file.iter_batches():
-                        pass
-            except Exception as error:  # pyarrow meets damage with whatever it runs into
-                unusable.append(Unusable(name, f"damaged: {_one_line(error)}"))
-                continue
-            version = metadata.get(b"schema_version", b"?").decode("utf-8", "replace")
-            if version != SCHEMA_VERSION:
-                unusable.append(Unusable(name, f"of schema version {version}"))
-                continue
-            usable[table.name].append(name)
-    return _Scan({name: tuple(paths) for name, paths in usable.items()}, tuple(unusable))
-
-
 def _rows(seeds: OutputSeeds, table: str, columns: Sequence[str]) -> Iterator[Row]:
-    """Read columns of the files of a table."""
-    import pyarrow.parquet as pq
-
-    folder = local_folder(seeds.output)
+    """Read columns of a table."""
     plain = [name for name in columns if name != _VECTOR]
-    for name in _scan(seeds).usable.get(table, ()):
-        with pq.ParquetFile(folder / name) as file:
-            for batch in file.iter_batches(columns=list(columns)):
-                rows = batch.select(plain).to_pylist()
-                vectors = batch.column(_VECTOR).flatten().to_numpy() if _VECTOR in columns else None
-                for place, row in enumerate(rows):
-                    if vectors is not None:
-                        dim = len(vectors) // len(rows)
-                        own = vectors[place * dim : (place + 1) * dim]
-                        row[_VECTOR] = own.astype("<f4").tobytes()
-                    yield {key: _plain(value) for key, value in row.items()}
+    for batch in seeds.stored.batches(table, columns):
+        rows = batch.select(plain).to_pylist()
+        vectors = batch.column(_VECTOR).flatten().to_numpy() if _VECTOR in columns else None
+        for place, row in enumerate(rows):
+            if vectors is not None:
+                dim = len(vectors) // len(rows)
+                own = vectors[place * dim : (place + 1) * dim]
+                row[_VECTOR] = own.astype("<f4").tobytes()
+            yield {key: _plain(value) for key, value in row.items()}
 
 
 def _plain(value: Any) -> Any:
     return value.astimezone(timezone.utc) if isinstance(value, datetime) else value
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 @lru_cache(maxsize=1)
@@ -372,11 +314,11 @@ def _sightings(seeds: OutputSeeds) -> dict[str, list[Sighting]]:
     if it is still offered; where it was removed because it was old, the sighting counts. Where the
     sightings of an article were lost, its rows stand in for them.
     """
-    written, removed = _written(seeds), removed_articles(local_folder(seeds.output))
+    written, stored = _written(seeds), seeds.stored
     latest: dict[str, tuple[Any, ...]] = {}
     for row in _rows(seeds, "sightings", (*_COLUMNS["sightings"], "round")):
         name, revision = row["article_id"], row["revision"]
-        if revision not in written.get(name, ()) and name not in removed:
+        if stored.is_lost(name, revision, written):
             continue
         found = (row["round"], revision, row["seen_at"], len(row["state"]), row)
         if name not in latest or found[:4] >= latest[name][:4]:

@@ -34,11 +34,13 @@ def counts_of(counters: dict[tuple[str, str], int]) -> dict[str, Any]:
         n for name, n in stages.get("identify", {}).items() if name.startswith("repeats_")
     )
     write, score = stages.get("write", {}), stages.get("score", {})
+    refused = {n: v for n, v in write.items() if n.startswith("refused_")}  # rows, by table
+    lost = refused.pop("refused_articles", 0)  # only of these is each an item
     return {
         "read": rejects("read") + rejects("parse") + stages.get("parse", {}).get("out", 0),
-        "articles": write.get("rows_articles", 0),
+        "articles": write.get("rows_articles", 0) - lost,
         "repeats": repeats,
-        "rejected": write.get("rows_dead_letters", 0),
+        "rejected": write.get("rows_dead_letters", 0) - sum(refused.values()),
         "rejected_again": write.get("again", 0),
         "events": score.get("opened", 0) - score.get("merged", 0),
         "rejected_by_reason": dict(sorted(reasons.items())),

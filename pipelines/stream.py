@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import FAILED, fail, say
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pipelines.alerts.sinks import Sink
     from pipelines.flow import Sources
     from pipelines.live.status import Observer
+    from pipelines.outputs import Output
     from pipelines.resume import OutputSeeds
     from schemas import Fetch
     from transforms.embed.model import ModelFiles
@@ -192,8 +192,7 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
     """
     from pipelines.alerts.desk import wanted_sinks
     from pipelines.live.screen import watching
-    from transforms.write.locks import run_lock
-    from transforms.write.output import local_folder
+    from pipelines.outputs import open_output
 
     sinks = wanted_sinks(settings)
     if settings.runner not in LOCAL_RUNNERS:
@@ -201,11 +200,11 @@ def run_rounds(settings: Settings, sources: "Sources", model: "ModelFiles") -> i
             f"--streaming and --resume write rounds on this machine: leave out --runner "
             f"{settings.runner}"
         )
-    folder = local_folder(settings.output)
+    output = open_output(settings)
     try:
-        with nullcontext() if settings.dry_run else run_lock(folder):
+        with nullcontext() if settings.dry_run else output.lock():
             with watching(settings) as observers:
-                show = _run(settings, sources, model, folder, observers, sinks)
+                show = _run(settings, sources, model, output, observers, sinks)
             return show()
     except ClockError as error:
         return fail(str(error).split(" [while running")[0], FAILED)  # Beam adds where it was
@@ -215,7 +214,7 @@ def _run(
     settings: Settings,
     sources: "Sources",
     model: "ModelFiles",
-    folder: Path,
+    output: "Output",
     observers: "list[Observer]",
     sinks: "tuple[Sink, ...]",
 ) -> Callable[[], int]:
@@ -230,21 +229,16 @@ def _run(
 
     reset()
     clock = SteadyClock()
-    earlier, seeds, letters = _take_up(settings, model, folder, clock.now())
+    earlier, seeds, letters = _take_up(settings, model, output, clock.now())
     session = Session(clock, _counters(earlier), observers, seeds)
-    session.alerts = open_desk(sinks, settings, folder)
+    session.alerts = open_desk(sinks, settings, output.folder) if output.folder else None
     session.passed_over = len(seeds.unusable()) if seeds else 0
-    rounds = session.rounds = Rounds(
-        settings.output,
-        model.dim,
-        earlier.get("rounds", 0),
-        lambda: _summary(settings, model, earlier, session),
-        letters,
-    )
-    name = str(folder)
+    name = output.name
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     poll = PollDocuments(
-        MakePoller(sources, settings, name),
+        MakePoller(
+            sources, settings, name, os.path.realpath(output.folder) if output.folder else ""
+        ),
         settings.poll_seconds,
         rounds=None if settings.streaming else 1,
         hook=RoundsHook(name),
@@ -256,6 +250,12 @@ def _run(
         from pipelines.detect_events import show_steps
 
         return partial(show_steps, pipeline)
+    rounds = session.rounds = Rounds(
+        output.store(model.dim),
+        output.last_round(earlier),
+        lambda: _summary(settings, model, earlier, session),
+        letters,
+    )
     _say_start(settings, sources, model)
     warn(settings, model)
     register(rounds, name)
@@ -283,6 +283,7 @@ class MakePoller:
     sources: "Sources"
     settings: Settings
     session: str
+    outside: str = ""  # a folder that is never read: the output
 
     def __call__(self) -> "Poller":
         from pipelines.flow import MIB
@@ -293,7 +294,6 @@ class MakePoller:
         from transforms.read.origin import Limits
         from transforms.read.poller import Poller
         from transforms.read.reader import Reader
-        from transforms.write.output import local_folder
 
         settings, session = self.settings, _sessions[self.session]
         now, once = session.clock.now, not settings.streaming
@@ -312,7 +312,7 @@ class MakePoller:
             self.sources.files,
             now,
             STOP.is_set,
-            os.path.realpath(local_folder(settings.output)),
+            self.outside,
             every=once or settings.poll_bounds is None,
             patient=once,
             read_again=timedelta(days=settings.window_days) / 4,
@@ -330,7 +330,7 @@ def _policy(settings: Settings) -> "Policy":
 
 
 def _take_up(
-    settings: Settings, model: "ModelFiles", folder: Path, now: datetime
+    settings: Settings, model: "ModelFiles", output: "Output", now: datetime
 ) -> "tuple[dict[str, Any], OutputSeeds | None, set[str]]":
     """Look at what is in the output, and load what is needed to go on from it.
 
@@ -339,27 +339,18 @@ def _take_up(
     """
     from pipelines.resume import OutputSeeds
     from schemas import SCHEMA_VERSION
-    from transforms.write.locks import files_lock
-    from transforms.write.manifest import (
-        clear_output,
-        is_being_replaced,
-        read_run,
-        refuse_foreign,
-    )
     from transforms.write.output import OutputError
-    from transforms.write.rounds import remove_uncommitted
 
     if settings.dry_run:
         return {}, None, set()
-    run = read_run(settings.output)
+    run = output.read_run()
     if run is None or settings.overwrite:
-        refuse_foreign(settings.output)
-        clear_output(settings.output)  # marks it as begun; the first run.json takes that away
+        output.begin_anew(settings.overwrite)
         return {}, None, set()
     if not settings.resume:
         raise OutputError(
             f"{settings.output} holds the output of an earlier run: add --resume to go on from "
-            "it, --overwrite to begin anew, or choose another folder"
+            "it, --overwrite to begin anew, or choose another output"
         )
     versions = run.get("versions", {})
     schema, embedding = versions.get("schema"), versions.get("embedding_model")
@@ -375,13 +366,13 @@ def _take_up(
             f"{tokens}: vectors of another cannot be compared with "
             "them; name that one or choose another folder"
         )
-    if is_being_replaced(folder, run):
+    if output.is_being_replaced(run):
         raise OutputError(
             f"a run that was to replace {settings.output} was cut off, so its files may be of "
             "either run: begin anew with --overwrite, or choose another folder"
         )
-    with files_lock(folder):
-        removed = remove_uncommitted(folder, run)
+    with output.held():
+        removed = output.remove_uncommitted(run)
         seeds = OutputSeeds(settings.output, settings.window_days, run.get("rounds", 0))
         articles, events = seeds.load()
         letters = seeds.letters()

@@ -477,3 +477,20 @@ TABLES = (
     ARTICLES, EVENTS, EVENT_ARTICLES, EVENT_CHANGES, DEAD_LETTERS, SIGHTINGS, FETCH_LOG, ALERTS,
     ARTICLE_NOTICES,
 )  # fmt: skip
+
+# In BigQuery only, where a folder has run.json.
+RUNS = Table(
+    name="runs",
+    description="One row per round that counts: rows of other rounds were left by a run that was "
+    "cut off, and the views pass over them.",
+    key=("round",),
+    partition_by="committed_at",
+    columns=(
+        Column("round", "int64", "Number of the round; 0 for a run without rounds."),
+        _time("committed_at", "When it was added, by the clock of the run."),
+        _text("digest", "Names the input and options of a run that ends; null for others.",
+              nullable=True),
+        _text("document", "JSON object: options, versions and counts, as in run.json."),
+        _SCHEMA_VERSION,
+    ),
+)  # fmt: skip

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 import httpcore
 import numpy as np
@@ -191,3 +192,16 @@ def server() -> Iterator[RawServer]:
 @pytest.fixture
 def to_server(server: RawServer) -> ToServer:
     return ToServer(server.port)
+
+
+@pytest.fixture
+def pubsub(monkeypatch):
+    """A Pub/Sub server on a free port of this machine; see tests/fakes/fake_pubsub.py."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "fakes")
+    from fake_pubsub import FakePubSub
+
+    running = FakePubSub()
+    running.start()
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", running.address)
+    yield running
+    running.stop()

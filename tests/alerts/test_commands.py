@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.alerts.__main__ import main
 from pipelines.detect_events import main as detect
-from transforms.write.rounds import Rounds
+from transforms.write.rounds import FolderStore, Rounds
 
 VECTOR = np.array([0.5, -0.5, 0.5, 0.5], dtype="<f4").tobytes()
 GOOD = """
@@ -50,7 +50,7 @@ def command(capsys):
 
 @pytest.fixture
 def output(tmp_path, make_event):
-    rounds = Rounds(str(tmp_path / "out"), 4, 0, lambda: {"files": []})
+    rounds = Rounds(FolderStore(str(tmp_path / "out"), 4), 0, lambda: {"files": []})
     rounds.begin()
     rounds.add("events", make_event(centroid=VECTOR))
     rounds.add("events", make_event(event_id="e2", centroid=VECTOR, breaking_since=None,

@@ -15,7 +15,7 @@ from schemas import Assignment, ComparedArticle, DuplicateVerdict
 from transforms._shared.counts import reset, snapshot
 from transforms._shared.web.fetch import FetchError
 from transforms.write.manifest import read_run
-from transforms.write.rounds import Rounds
+from transforms.write.rounds import FolderStore, Rounds
 
 VECTOR = np.array([0.5, -0.5, 0.5, 0.5], dtype="<f4").tobytes()
 QUICK = Retries(first_seconds=0.001, most_seconds=0.002, attempts=3, failures=2)
@@ -44,7 +44,7 @@ class Run:
     def __init__(self, folder, sinks, poster):
         self.folder, self.poster = folder, poster
         number = (read_run(str(folder)) or {}).get("rounds", 0)
-        self.rounds = Rounds(str(folder), 4, number, lambda: {"files": []})
+        self.rounds = Rounds(FolderStore(str(folder), 4), number, lambda: {"files": []})
         self.rounds.begin()
         self.desk = AlertDesk(sinks, folder, poster, QUICK)
         self.desk.begin()
@@ -158,7 +158,7 @@ def test_what_was_given_up_is_written_with_the_reason(run, event):
 
 
 def test_what_happened_while_nobody_was_to_be_told_is_told(run, event, tmp_path):
-    bare = Rounds(str(tmp_path / "out"), 4, 0, lambda: {"files": []})
+    bare = Rounds(FolderStore(str(tmp_path / "out"), 4), 0, lambda: {"files": []})
     bare.begin()
     bare.add("events", event())
     bare.commit()

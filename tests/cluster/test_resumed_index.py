@@ -10,7 +10,8 @@ import pytest
 from pipelines.resume import OutputSeeds
 from transforms.score.event import score_event
 from transforms.score.told import told_of
-from transforms.write.rounds import MOVED, Rounds
+from transforms.write.rounds import FolderStore, Rounds
+from transforms.write.rows import MOVED
 
 DAYS = 7
 
@@ -47,7 +48,7 @@ class Writer:
 
     def __init__(self, output, index):
         self.output, self.index, self.told = output, index, {}
-        self.rounds = Rounds(str(output), 2, 0, lambda: {"files": []})
+        self.rounds = Rounds(FolderStore(str(output), 2), 0, lambda: {"files": []})
         self.rounds.begin()
 
     def take(self, articles):

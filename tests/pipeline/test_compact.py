@@ -17,7 +17,7 @@ from pipelines.compact import main
 from schemas import EventChange, Rejected
 from transforms.write.compaction import WORK_FOLDER, compacting
 from transforms.write.manifest import RUN_FILE, UNFINISHED_FILE
-from transforms.write.rounds import Rounds
+from transforms.write.rounds import FolderStore, Rounds
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 2, 6, tzinfo=timezone.utc)
@@ -29,7 +29,7 @@ CHANGES = "event_changes/date=2026-03-02"
 def output(tmp_path):
     """An output of four rounds: three files of changes, and one dead letter."""
     path = tmp_path / "out"
-    rounds = Rounds(str(path), 4, 0, lambda: RUN)
+    rounds = Rounds(FolderStore(str(path), 4), 0, lambda: RUN)
     rounds.begin()
     for number in range(3):
         at = START + timedelta(minutes=number)

@@ -23,7 +23,8 @@ from schemas import (
 )
 from schemas.tables import TABLES
 from transforms.write.compaction import Compaction, compacting, finished_run
-from transforms.write.rounds import MOVED, Rounds
+from transforms.write.rounds import FolderStore, Rounds
+from transforms.write.rows import MOVED
 
 START = datetime(2026, 3, 2, 6, tzinfo=timezone.utc)
 VECTOR = np.array([1.0, 0.0], "<f4").tobytes()
@@ -52,7 +53,9 @@ def output(tmp_path, make_embedded):
     about ``last``, which had joined east by it.
     """
     path = tmp_path / "out"
-    rounds = Rounds(str(path), 2, 0, lambda: {"files": [], "options": {"granularity": "event"}})
+    rounds = Rounds(
+        FolderStore(str(path), 2), 0, lambda: {"files": [], "options": {"granularity": "event"}}
+    )
     rounds.begin()
 
     def join(name, event_id, sequence, role="member", **changes):

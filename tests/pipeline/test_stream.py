@@ -390,7 +390,7 @@ def test_an_output_that_vanishes_while_nothing_comes_stops_the_run(site, out, st
     assert not (out / "run.json").exists()
 
 
-@pytest.mark.parametrize("moment", ["_sign", "remove_mark", "write_empty"])
+@pytest.mark.parametrize("moment", ["sign", "remove_mark", "write_empty"])
 def test_a_start_that_was_cut_off_can_be_begun_again(site, out, stream, monkeypatch, moment):
     class CutOffError(BaseException):
         pass
@@ -401,7 +401,7 @@ def test_a_start_that_was_cut_off_can_be_begun_again(site, out, stream, monkeypa
     site.tell("echo", 0)
     site.on_fetch = lambda *_: STOP.set()
     stream("--feeds", site.url("echo"))
-    owner = {"_sign": rounds_module.Rounds, "write_empty": rounds_module.ParquetFolder}
+    owner = {"sign": rounds_module.FolderStore, "write_empty": rounds_module.ParquetFolder}
     with monkeypatch.context() as patch:
         patch.setattr(owner.get(moment, rounds_module), moment, cut_off)
         with pytest.raises(CutOffError):

@@ -203,6 +203,42 @@ def test_the_feeds_of_a_list_are_feeds_of_their_own(poller, site):
     assert len(fetches) == 3
 
 
+def test_a_run_that_goes_on_asks_for_the_feeds_of_a_list_that_did_not_change(poller, clock):
+    listing, feed = "https://list.example/opml", "https://a.example/f"
+
+    class Opml(Site):
+        def fetch(self, url, headers=(), accept=""):
+            if url != listing:
+                return super().fetch(url, headers, accept)
+            body = f'<opml><body><outline xmlUrl="{feed}"/></body></opml>'
+            return Fetched(url, body.encode(), "", "", headers={"etag": '"1"'})
+
+    states, site = {}, Opml()
+    for kept in (1, 0, 0):
+        polled = poller([listing])
+        polled.reader = Reader(site, polled.now, Limits())
+        polled.book = FeedBook([parse_feed(listing)], Policy(), states)
+        items = list(polled.round())
+        readings = [item for item in items if isinstance(item, Reading)]
+        readings += [read(i, parse_document(i, 100)) for i in items if isinstance(i, Document)]
+        fetches = {fetch.feed: fetch.kept for fetch in polled.settle(readings)}
+        assert fetches == {listing: kept, feed: kept}
+        states = polled.book.states()
+        clock[0] += timedelta(hours=7)
+
+
+def test_an_answer_that_could_not_be_handed_on_is_taken_as_not_given(poller, site, clock):
+    polled = poller([FEED])
+    (document,) = polled.round()
+    polled.put_back(document.feed_id, NOON + timedelta(minutes=5))
+    assert polled.settle([]) == []
+    assert poll(polled) == ([], [])
+    clock[0] += timedelta(minutes=5)
+    (again,), (fetch,) = poll(polled)
+    assert again.backfill
+    assert (fetch.outcome, fetch.kept, fetch.failures) == ("NEW", 1, 0)
+
+
 def test_files_are_read_when_they_are_new_or_changed(poller, clock, tmp_path):
     polled = poller(patterns=[str(tmp_path / "in")])
     assert list(polled.round()) == []

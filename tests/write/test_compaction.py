@@ -25,7 +25,7 @@ from transforms.write.locks import COMPACT_LOCK
 from transforms.write.manifest import check_output, clear_output, commit_run, read_run
 from transforms.write.output import OutputError
 from transforms.write.parquet import ParquetFolder
-from transforms.write.rounds import Rounds, committed_files
+from transforms.write.rounds import FolderStore, Rounds, committed_files
 from transforms.write.rows import ROW_SOURCES
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def rounds(output, dim):
 
     def write(table, *records, begin=True):
         run = read_run(str(output)) or {}
-        opened = Rounds(str(output), dim, run.get("rounds", 0), lambda: RUN)
+        opened = Rounds(FolderStore(str(output), dim), run.get("rounds", 0), lambda: RUN)
         if begin:
             opened.begin()
         for added in records:
@@ -274,11 +274,11 @@ def test_file_of_another_version_is_left(rounds, articles, compact, output):
     assert ids(output) == [*"aac"]
 
 
-def test_everything_else_in_the_folder_stays(rounds, articles, compact, output):
+def test_everything_else_in_the_folder_stays(rounds, articles, compact, output, dim):
     rounds("articles", articles("a"), articles("b"))
     late = rounds("articles", articles("late"), begin=False)
-    late.number -= 1
-    late._sign()  # as if the last round had been killed before it counted
+    # As if the last round had been killed before it counted.
+    FolderStore(str(output), dim).sign(RUN | {"rounds": late.number - 1})
     uncommitted = next((output / DAY).glob("part-000000003-*"))
     mine = output / DAY / "notes.txt"
     mine.write_text("mine")

@@ -7,7 +7,13 @@ import pytest
 from transforms.write import rounds as rounds_module
 from transforms.write.manifest import is_being_replaced
 from transforms.write.output import OutputError
-from transforms.write.rounds import Rounds, committed_files, letter_name, remove_uncommitted
+from transforms.write.rounds import (
+    FolderStore,
+    Rounds,
+    committed_files,
+    letter_name,
+    remove_uncommitted,
+)
 
 DAY = "articles/date=2024-05-01"
 OF_A_RUN = f"{DAY}/part-{'a' * 32}.parquet"
@@ -38,7 +44,7 @@ def rounds(output, dim):
     """``rounds(*letters)``: with these dead letters known from before."""
 
     def make(*letters):
-        made = Rounds(str(output), dim, 0, lambda: {"files": []}, letters)
+        made = Rounds(FolderStore(str(output), dim), 0, lambda: {"files": []}, letters)
         made.begin()
         return made
 

@@ -18,6 +18,10 @@ PEEK_BYTES = 1024 * 1024  # enough to tell containers from single documents
 _PIECE_BYTES = 64 * 1024
 _SPACE_OR_MARK = codecs.BOM_UTF8 + b" \t\r\n"
 _MAX_GZIP_LAYERS = 4
+_GZIP_MEMBER = b"\x1f\x8b\x08"
+_MOST_MEMBERS = 1000  # of what somebody sent; they may be empty and still take time
+
+FEED_KINDS = ("feed", "json_feed", "news_sitemap")
 
 # What the user gave, by the kind it was recognised as.
 _INPUT_KINDS = {
@@ -54,6 +58,12 @@ class Opened:
         if len(content) > max_bytes:
             raise RejectError("too_large", f"one item has more than {max_bytes:,} bytes")
         return content
+
+
+def refuse_members(content: bytes) -> None:
+    """Refuse, as ``broken_gzip``, what may hold more gzip members than anybody needs."""
+    if content.count(_GZIP_MEMBER) > _MOST_MEMBERS:
+        raise RejectError("broken_gzip", f"gzip data of over {_MOST_MEMBERS:,} members")
 
 
 def unwrap(stream: BufferedIOBase, limits: Limits, content_type: str = "") -> Opened:

@@ -1,7 +1,7 @@
 """All feeds of a run: what is known of each, whose turn it is, and what to write of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from schemas import Attempt, Fetch, Reading
@@ -78,6 +78,20 @@ class FeedBook:
         """Take note of an answer, which ``settle`` will judge."""
         self._asked.discard(attempt.feed_id)
         self._answers[attempt.feed_id] = attempt
+
+    def put_back(self, name: str, until: datetime) -> None:
+        """Forget an answer that could not be handed on: the feed is asked again as it was before.
+
+        Args:
+            name: its feed id.
+            until: when it is asked again.
+        """
+        if self._answers.pop(name, None) is not None:
+            self._states[name] = replace(self._states.get(name, FeedState()), next_at=until)
+
+    def states(self) -> dict[str, FeedState]:
+        """Give what is known of every feed, also of those that no list names now, by feed id."""
+        return self._earlier | self._states
 
     def answers(self) -> list[Attempt]:
         """Give the answers that ``settle`` has not judged yet."""

@@ -41,6 +41,11 @@ class Policy:
 
     bounds: Bounds = DEFAULT_BOUNDS
 
+    @classmethod
+    def within(cls, least: timedelta, most: timedelta) -> "Policy":
+        """Ask for each as often as it is worth it, between two spans of time."""
+        return cls(Bounds(least, most, min(max(Bounds.first, least), most)))
+
 
 @dataclass(frozen=True)
 class FeedState:

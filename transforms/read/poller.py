@@ -97,6 +97,13 @@ class Poller:
         """Judge what was asked for, now that it went through; see ``FeedBook.settle``."""
         return self.book.settle(readings)
 
+    def put_back(self, feed_id: str, until: datetime) -> None:
+        """Take an answer as not given: it could not be handed on; see ``FeedBook.put_back``."""
+        self.book.put_back(feed_id, until)
+        for feed in self.book.local():
+            if feed.feed_id == feed_id:
+                self._files.pop(feed.address, None)
+
     def health(self) -> list[FeedHealth]:
         """Say how each feed is doing that was asked for so far."""
         return self.book.health(self.now())

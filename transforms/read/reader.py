@@ -14,7 +14,14 @@ from transforms._shared.rejects import RejectError, rejected
 from transforms._shared.web.fetch import NOT_MODIFIED, Fetched, Fetcher, FetchError
 from transforms._shared.web.retry_after import retry_after_seconds
 from transforms._shared.web.walls import wall_of
-from transforms.read.containers import Opened, document, documents, unwrap
+from transforms.read.containers import (
+    FEED_KINDS,
+    Opened,
+    document,
+    documents,
+    refuse_members,
+    unwrap,
+)
 from transforms.read.feed import Feed, parse_feed
 from transforms.read.feed_list import MAX_LISTED_FEEDS, opml_feeds, sitemap_feeds
 from transforms.read.feed_state import FeedState
@@ -24,11 +31,8 @@ from transforms.read.outcome import outcome_of
 from transforms.read.schedule import hints_from_headers
 from transforms.read.streams import read_up_to
 
-_FEED_KINDS = ("feed", "json_feed", "news_sitemap")
 _MARKUP = ("html", "xml", "text")
 _MOST_LISTS = 3  # each named by the one before; a server could go on for ever
-_GZIP_MEMBER = b"\x1f\x8b\x08"
-_MOST_MEMBERS = 1000  # of an answer; they may be empty and still take time
 
 
 @dataclass(frozen=True)
@@ -194,15 +198,15 @@ class Reader:
             backfill=backfill,
         )
         try:
-            if answer.content.count(_GZIP_MEMBER) > _MOST_MEMBERS:
-                raise RejectError("broken_gzip", f"gzip data of over {_MOST_MEMBERS:,} members")
+            refuse_members(answer.content)
             opened = unwrap(BytesIO(answer.content), self._limits, answer.content_type)
             listed = self._listed(feed, opened, answer.url, attempt.at)
             if listed is not None:
                 reading = Reading(
                     feed.feed_id, tuple(_mark(found) for found in listed.feeds), (), "", "", None, 0
                 )
-                return attempt, [reading, listed]
+                # Not remembered: a run that goes on has to open it again to know its feeds.
+                return replace(attempt, digest=b"", etag="", last_modified=""), [reading, listed]
             _refuse_other(opened, answer)
             found = document(opened, origin, self._limits.max_item_bytes)
             if feed.secrets:  # which packed content may hold as well
@@ -283,7 +287,7 @@ class Reader:
 
 def _refuse_other(opened: Opened, answer: Fetched) -> None:
     """Refuse what is no feed, and say what it is instead."""
-    if opened.kind in (*_FEED_KINDS, "empty"):
+    if opened.kind in (*FEED_KINDS, "empty"):
         return
     wall = wall_of(answer.content, answer.headers) if opened.kind in _MARKUP else None
     if wall is not None:

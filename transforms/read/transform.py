@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage, ReadFromPubSub
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.pvalue import TaggedOutput
@@ -24,12 +25,14 @@ from transforms._shared.web.fetch import Fetcher, HttpFetcher
 from transforms.read.feed import Feed, parse_feed
 from transforms.read.feed_book import FeedBook
 from transforms.read.feed_state import FeedState, Policy, settle
+from transforms.read.messages import MESSAGE_LIMITS, Message, read_message
 from transforms.read.origin import Limits, Skipped
 from transforms.read.poller import Poller
 from transforms.read.reader import Item, Reader
 
 _MIB = 1024 * 1024
 _END = 2**62
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LATENESS_SECONDS = 48 * 3600  # how far behind the watermark lies; decides nothing
 _UNSETTLED_SECONDS = 2.5
 _SINGLE = ("text", "html", "json", "email")  # kinds of documents that are one entry
@@ -132,6 +135,74 @@ class PollDocuments(beam.PTransform):
         poll = beam.ParDo(_PollDoFn(self)).with_outputs(*_SIDE, main="documents")
         once = pipeline | "Sources" >> beam.Create([""], reshuffle=False).with_output_types(str)
         return Read(*(once | "Poll" >> poll))
+
+
+class Messages(NamedTuple):
+    """What came from a subscription: what reading always gives, and what a poller did."""
+
+    read: Read
+    fetches: beam.PCollection[Fetch]  # rows of fetch_log: requests were made elsewhere
+
+
+@dataclass
+class ReadMessages(beam.PTransform):
+    """Read a Pub/Sub subscription: each message an article, a document of a feed or a fetch.
+
+    See ``transforms.read.messages`` for what a message may hold and say. Rejected is what
+    ``ReadDocuments`` rejects of content, and ``bad_attribute`` and ``broken_fetch``; each names
+    its message. A message counts at the time it was published. No state is kept.
+
+    Messages come at least once. Dataflow leaves out what Pub/Sub delivers again, by its message
+    id. There is no ``id_label`` for what was published twice: a poller that was killed between
+    publishing and noting it does so, but ``identify`` stops all of it whenever it comes, where
+    ``id_label`` looks back ten minutes, needs an attribute of every publisher, and does not exist
+    on Beam's local engines.
+
+    Raises:
+        ValueError: the subscription is not of the form projects/PROJECT/subscriptions/NAME.
+    """
+
+    subscription: str
+
+    def __post_init__(self) -> None:
+        self._source = ReadFromPubSub(subscription=self.subscription, with_attributes=True)
+
+    def expand(self, pipeline: beam.Pipeline) -> Messages:
+        read = beam.ParDo(_MessageDoFn(self.subscription))
+        found = (
+            pipeline
+            | "Pull" >> self._source
+            | "Read" >> read.with_outputs(*_SIDE, "fetches", main="documents")
+        )
+        sides = [found[name] for name in _SIDE]
+        return Messages(Read(found.documents, *sides), found.fetches)
+
+
+class _MessageDoFn(beam.DoFn):
+    def __init__(self, subscription: str) -> None:
+        self._subscription = subscription
+
+    def process(
+        self,
+        pulled: PubsubMessage,
+        timestamp: Any = beam.DoFn.TimestampParam,
+    ) -> Iterator[
+        Document
+        | TaggedOutput[Literal["rejected"], Rejected]
+        | TaggedOutput[Literal["readings"], Reading]
+        | TaggedOutput[Literal["attempts"], Attempt]
+        | TaggedOutput[Literal["fetches"], Fetch]
+    ]:
+        count("read", "in")
+        published_at = pulled.publish_time or timestamp.to_utc_datetime(has_tz=True)
+        message = Message(
+            pulled.data or b"",
+            dict(pulled.attributes or {}),
+            pulled.message_id or "",
+            _EPOCH + (published_at - _EPOCH),  # a plain datetime, without nanoseconds
+        )
+        for item in read_message(message, self._subscription, MESSAGE_LIMITS):
+            yield from _counted(item)
 
 
 _WATERMARK = ManualWatermarkEstimator.default_provider()
@@ -263,7 +334,7 @@ def _late(output: Any) -> Any:
     return WindowedValue(output, MIN_TIMESTAMP, (GlobalWindow(),))
 
 
-def _counted(item: Item) -> Iterator[Document]:
+def _counted(item: Item | Fetch) -> Iterator[Document]:
     if isinstance(item, Document):
         count("read", "out")
         yield item
@@ -274,6 +345,9 @@ def _counted(item: Item) -> Iterator[Document]:
         yield TaggedOutput("readings", item)
     elif isinstance(item, Attempt):
         yield TaggedOutput("attempts", item)
+    elif isinstance(item, Fetch):
+        count("read", "fetches")
+        yield TaggedOutput("fetches", item)
     elif isinstance(item, Skipped):
         count("read", f"skipped_{item.why}")
 

@@ -49,6 +49,18 @@ def compact_lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def state_lock(path: Path) -> Iterator[None]:
+    """Make this the only poller that keeps what it knows in a file while the block runs.
+
+    Raises:
+        OutputError: another one does, or the folder cannot be written.
+    """
+    busy = f"another poller goes on from {path}: stop it or name another --state"
+    with _only_one(path.with_name(f".{path.name}.lock"), busy):
+        yield
+
+
+@contextmanager
 def _only_one(path: Path, busy: str) -> Iterator[None]:
     try:
         with _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):

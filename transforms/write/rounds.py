@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from schemas import Reading, Rejected
 from transforms.write.file_names import (
@@ -32,10 +32,9 @@ from transforms.write.output import (
     write_durably,
 )
 from transforms.write.parquet import ParquetFolder
-from transforms.write.rows import ROW_SOURCES, Row, moved_rows, utc_date
+from transforms.write.rows import ROW_SOURCES, Row, rows_of, table_of, utc_date
 
 _MOST_LETTERS = 200_000  # known at once; beyond that those of the same day, and no more
-MOVED = "moved"  # records that go into event_articles as well
 READINGS = "readings"  # records that go into no table, but make rows of fetch_log
 
 
@@ -86,6 +85,105 @@ class Round:
     records: dict[str, list[Any]] = field(default_factory=dict)  # by table
 
 
+class RoundStore(Protocol):
+    """Where rounds are published; see ``FolderStore``."""
+
+    def begin(self, run: dict[str, Any]) -> None:
+        """Make every table readable before the first row comes."""
+        ...
+
+    def check(self, number: int) -> None:
+        """Make sure that ``number`` is still the last round."""
+        ...
+
+    def publish(
+        self, number: int, rows: dict[str, list[Row]], run: Callable[[], dict[str, Any]]
+    ) -> None:
+        """Add the rows of a round in one step; ``run`` says what run.json is to hold then."""
+        ...
+
+    def sign(self, run: dict[str, Any]) -> None:
+        """Say anew what run.json holds."""
+        ...
+
+
+class FolderStore:
+    """Publishes rounds as Parquet files of a folder."""
+
+    def __init__(self, output: str, dim: int) -> None:
+        self._folder = local_folder(output)
+        self._tables = {
+            name: ParquetFolder(self._folder, source.table, dim)
+            for name, source in ROW_SOURCES.items()
+        }
+
+    def begin(self, run: dict[str, Any]) -> None:
+        """See ``RoundStore``.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        self.sign(run)  # first, so that a run killed here leaves an output that can be gone on from
+        remove_mark(self._folder)
+        for name, table in self._tables.items():
+            if not any((self._folder / name).glob("date=*/*.parquet")):
+                table.write_empty()
+
+    def check(self, number: int) -> None:
+        """See ``RoundStore``.
+
+        Raises:
+            OutputError: run.json says otherwise, or is gone.
+        """
+        run = read_run(str(self._folder))
+        if run is None or run.get("rounds") != number:
+            raise OutputError(
+                f"{self._folder}/{RUN_FILE} is gone or was changed by somebody else: put the "
+                "folder back and go on with --resume, or choose another folder"
+            )
+
+    def publish(
+        self, number: int, rows: dict[str, list[Row]], run: Callable[[], dict[str, Any]]
+    ) -> None:
+        """See ``RoundStore``.
+
+        Raises:
+            OutputError: it cannot be written; what was published before is untouched.
+        """
+        files = {
+            path: data
+            for name, own in rows.items()
+            for path, data in self._tables[name].files(own, f"{number:09d}-")
+        }
+        with files_lock(self._folder):  # a compaction could leave a temporary file behind
+            for temporary, path in self._stage(files):
+                try:
+                    os.replace(temporary, path)
+                except OSError as error:
+                    raise output_error(path, error) from error
+            self.sign(run())
+
+    def sign(self, run: dict[str, Any]) -> None:
+        """See ``RoundStore``."""
+        text = json.dumps(run, sort_keys=True, indent=2, allow_nan=False)
+        replace_file(self._folder / RUN_FILE, f"{text}\n".encode(), durable=True)
+
+    def _stage(self, files: dict[str, bytes]) -> list[tuple[Path, Path]]:
+        """Write files under temporary names; all of them or none."""
+        staged: list[tuple[Path, Path]] = []
+        try:
+            for name, data in files.items():
+                path = self._folder / name
+                temporary = path.with_name(f".{path.name}.{os.getpid()}-0.tmp")
+                staged.append((temporary, path))
+                write_durably(temporary, data)
+        except OutputError:
+            for temporary, _ in staged:
+                temporary.unlink(missing_ok=True)
+            raise
+        return staged
+
+
 class Rounds:
     """Collects records and publishes them as the next round of an output.
 
@@ -99,21 +197,16 @@ class Rounds:
 
     def __init__(
         self,
-        output: str,
-        dim: int,
+        store: RoundStore,
         number: int,
         run: Callable[[], dict[str, Any]],
         letters: Iterable[str] = (),
     ) -> None:
         self.number = number
-        self._folder = local_folder(output)
+        self._store = store
         self._run = run
         self._letters = set(letters)
         self._letters_of = ""  # the day that all of them are of, once there were too many
-        self._tables = {
-            name: ParquetFolder(self._folder, source.table, dim)
-            for name, source in ROW_SOURCES.items()
-        }
         self._rows: dict[str, list[Row]] = {}
         self._records: dict[str, list[Any]] = {}
         self._readings: list[Reading] = []
@@ -138,9 +231,8 @@ class Rounds:
             return 0
         if name == "dead_letters" and not self._is_new(record):
             return 0
-        table = "event_articles" if name == MOVED else name
-        rows = moved_rows(record) if name == MOVED else ROW_SOURCES[name].rows(record)
-        self._rows.setdefault(table, []).extend(rows)
+        rows = rows_of(name, record)
+        self._rows.setdefault(table_of(name).name, []).extend(rows)
         self._records.setdefault(name, []).append(record)
         return len(rows)
 
@@ -163,13 +255,9 @@ class Rounds:
         """Make every table readable before the first row comes.
 
         Raises:
-            OutputError: the folder cannot be written.
+            OutputError: the output cannot be written.
         """
-        self._sign()  # first, so that a run killed here leaves an output that can be gone on from
-        remove_mark(self._folder)
-        for name, table in self._tables.items():
-            if not any((self._folder / name).glob("date=*/*.parquet")):
-                table.write_empty()
+        self._store.begin(self._run() | {"rounds": self.number})
 
     def commit(self) -> Round:
         """Publish what was collected since the last commit, in one step.
@@ -177,58 +265,19 @@ class Rounds:
         Raises:
             OutputError: it cannot be written; what was committed before is untouched.
         """
-        self._check_still_there()
+        self._store.check(self.number)
         if not self._rows:
-            self._sign()
+            self._store.sign(self._run() | {"rounds": self.number})
             return Round(self.number)
         number = self.number + 1
         for rows in self._rows.values():
             for row in rows:
                 row["round"] = number
-        files = {
-            path: data
-            for name, rows in self._rows.items()
-            for path, data in self._tables[name].files(rows, f"{number:09d}-")
-        }
-        with files_lock(self._folder):  # a compaction could leave a temporary file behind
-            for temporary, path in self._stage(files):
-                try:
-                    os.replace(temporary, path)
-                except OSError as error:
-                    raise output_error(path, error) from error
-            self.number = number
-            self._sign()
+        self._store.publish(number, self._rows, lambda: self._run() | {"rounds": number})
+        self.number = number
         ended = Round(number, Counter({n: len(r) for n, r in self._rows.items()}), self._records)
         self._rows, self._records = {}, {}
         return ended
-
-    def _stage(self, files: dict[str, bytes]) -> list[tuple[Path, Path]]:
-        """Write files under temporary names; all of them or none."""
-        staged: list[tuple[Path, Path]] = []
-        try:
-            for name, data in files.items():
-                path = self._folder / name
-                temporary = path.with_name(f".{path.name}.{os.getpid()}-0.tmp")
-                staged.append((temporary, path))
-                write_durably(temporary, data)
-        except OutputError:
-            for temporary, _ in staged:
-                temporary.unlink(missing_ok=True)
-            raise
-        return staged
-
-    def _check_still_there(self) -> None:
-        run = read_run(str(self._folder))
-        if run is None or run.get("rounds") != self.number:
-            raise OutputError(
-                f"{self._folder}/{RUN_FILE} is gone or was changed by somebody else: put the "
-                "folder back and go on with --resume, or choose another folder"
-            )
-
-    def _sign(self) -> None:
-        run = self._run() | {"rounds": self.number}
-        text = json.dumps(run, sort_keys=True, indent=2, allow_nan=False)
-        replace_file(self._folder / RUN_FILE, f"{text}\n".encode(), durable=True)
 
 
 def letter_name(stage: str, key: str, reason: str, sha256: str, at: datetime) -> str:

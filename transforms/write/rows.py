@@ -244,6 +244,27 @@ ROW_SOURCES = {
 }
 
 
+MOVED = "moved"  # records that go into event_articles as well
+
+
+def table_of(name: str) -> Table:
+    """Give the table that records of a name of ``ROW_SOURCES``, or ``MOVED``, go into.
+
+    Raises:
+        ValueError: there is no such name.
+    """
+    if name == MOVED:
+        return EVENT_ARTICLES
+    if name not in ROW_SOURCES:
+        raise ValueError(f"no table {name}: one of {', '.join(ROW_SOURCES)}")
+    return ROW_SOURCES[name].table
+
+
+def rows_of(name: str, record: Any) -> list[Row]:
+    """Make all rows of a record of a name of ``ROW_SOURCES``, or of ``MOVED``."""
+    return moved_rows(record) if name == MOVED else ROW_SOURCES[name].rows(record)
+
+
 def utc_date(moment: datetime) -> str:
     """Name the hive partition of a moment, as YYYY-MM-DD in UTC."""
     return _utc(moment).date().isoformat()

@@ -2,15 +2,26 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import apache_beam as beam
+from apache_beam.io.gcp.pubsub import PubsubMessage, WriteToPubSub
+from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
 
+from schemas import EventChange, Moved, Rejected
 from transforms._shared.counts import count, timed
+from transforms.write.bigquery.append import Appender, too_large
+from transforms.write.bigquery.methods import FILE_LOADS
+from transforms.write.bigquery.rows import plain_row
+from transforms.write.bigquery.store import count_refused
+from transforms.write.change_message import change_message
 from transforms.write.output import local_folder
 from transforms.write.parquet import ParquetFolder
-from transforms.write.rounds import MOVED, READINGS, registered
-from transforms.write.rows import ROW_SOURCES, utc_date
+from transforms.write.rounds import READINGS, registered
+from transforms.write.rows import MOVED, ROW_SOURCES, Row, rows_of, table_of, utc_date
 
 
 @dataclass
@@ -34,11 +45,8 @@ class WriteTable(beam.PTransform):
     dim: int  # numbers in a vector
 
     def __post_init__(self) -> None:
-        if self.table_name not in ROW_SOURCES:
-            raise ValueError(f"no table {self.table_name}: one of {', '.join(ROW_SOURCES)}")
-        self._folder = ParquetFolder(
-            local_folder(self.output), ROW_SOURCES[self.table_name].table, self.dim
-        )
+        table = table_of(self.table_name)
+        self._folder = ParquetFolder(local_folder(self.output), table, self.dim)
 
     def default_label(self) -> str:
         return "Write" + self.table_name.title().replace("_", "")
@@ -82,6 +90,38 @@ def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Itera
 
 
 @dataclass
+class PublishChanges(beam.PTransform):
+    """Publish what happened to events to a Pub/Sub topic, each change as a CloudEvent.
+
+    See ``transforms.write.change_message`` for the form. Messages come at least once and in any
+    order: the ``id`` of a CloudEvent is the same for the same change, and ``time`` and the
+    ``revision`` in its data say what came first. They have no ordering key: Beam's sink has none
+    on Dataflow, and bundles of one event may end in another order than they began.
+
+    Nothing is rejected and no state is kept. While Pub/Sub cannot be reached, bundles fail, and
+    the engine tries them again.
+
+    Raises:
+        ValueError: the topic is not of the form projects/PROJECT/topics/NAME.
+    """
+
+    topic: str
+
+    def __post_init__(self) -> None:
+        self._sink = WriteToPubSub(self.topic, with_attributes=True)
+
+    def expand(self, changes: beam.PCollection[EventChange]) -> beam.PCollection:
+        messages = beam.Map(_published).with_output_types(PubsubMessage)
+        return changes | "Message" >> messages | "Publish" >> self._sink
+
+
+def _published(change: EventChange) -> PubsubMessage:
+    data, attributes = change_message(change)
+    count("write", "published")
+    return PubsubMessage(data, attributes)
+
+
+@dataclass
 class CollectRows(beam.PTransform):
     """Hand records to the ``Rounds`` of this process that is registered under ``rounds``.
 
@@ -112,8 +152,116 @@ class _CollectDoFn(beam.DoFn):
         count("write", "in")
         with timed("write"):
             rows = registered(self._rounds).add(self._table_name, record)
-        table = "event_articles" if self._table_name == MOVED else self._table_name
         count("write", "out", rows)
-        count("write", f"rows_{table}", rows)
+        count("write", f"rows_{table_of(self._table_name).name}", rows)
         if not rows:
             count("write", "again")
+
+
+@dataclass
+class AppendTable(beam.PTransform):
+    """Append the rows of all records to one table of a dataset; gives those refused as Rejected.
+
+    Takes what ``WriteTable`` takes, and Moved under the name ``moved``. Rejected are
+    ``row_too_large`` for BigQuery and ``row_refused`` by it. An attempt that is repeated appends
+    the same rows again, which the views count once. No state but that of rows waiting to be sent
+    together: ``most_rows`` of them, and when not ``bounded`` for ``wait_seconds``.
+    """
+
+    table_name: str
+    appender: Appender
+    bounded: bool = True
+    most_rows: int = 500  # of a request
+    wait_seconds: int = 2
+
+    def __post_init__(self) -> None:
+        self._table = table_of(self.table_name)
+
+    def default_label(self) -> str:
+        return "Append" + self.table_name.title().replace("_", "")
+
+    def expand(self, records: beam.PCollection) -> beam.PCollection[Rejected]:
+        if self.appender.method == FILE_LOADS and self.bounded:
+            return self._load(records)
+        append = beam.ParDo(_AppendDoFn(self.table_name, self.appender, self.most_rows))
+        if self.bounded:
+            return records | "Append" >> append.with_output_types(Rejected)
+        record = Moved if self.table_name == MOVED else ROW_SOURCES[self.table_name].record
+        return (
+            records
+            | "Key"
+            >> beam.WithKeys(self.table_name).with_output_types(beam.typehints.KV[str, record])
+            | "Batch" >> beam.GroupIntoBatches.WithShardedKey(self.most_rows, self.wait_seconds)
+            | "Unkey" >> beam.FlatMap(_values).with_output_types(record)
+            | "Append" >> append.with_output_types(Rejected)
+        )
+
+    def _load(self, records: beam.PCollection) -> beam.PCollection[Rejected]:
+        dataset, table = self.appender.dataset, self._table
+        rows = beam.FlatMap(_plain_rows, self.table_name).with_outputs("rejected", main="rows")
+        made = records | "MakeRows" >> rows
+        _ = made.rows | "Load" >> beam.io.WriteToBigQuery(
+            f"{dataset.project}:{dataset.name}.{table.name}",
+            schema={"fields": table.bigquery_schema()},
+            method=beam.io.WriteToBigQuery.Method.FILE_LOADS,
+            create_disposition=beam.io.BigQueryDisposition.CREATE_NEVER,
+            write_disposition=beam.io.BigQueryDisposition.WRITE_APPEND,
+            temp_file_format="AVRO",  # typed, and smaller than JSON
+        )
+        return made.rejected
+
+
+def _values(batch: tuple[Any, Iterable[Any]]) -> Iterable[Any]:
+    return batch[1]
+
+
+class _AppendDoFn(beam.DoFn):
+    """Sends the records of a bundle together: in a run that ends no timer is to be relied on."""
+
+    def __init__(self, table_name: str, appender: Appender, most_rows: int) -> None:
+        self._table_name = table_name
+        self._appender = appender
+        self._most_rows = most_rows
+
+    def start_bundle(self) -> None:
+        self._waiting: list[Any] = []
+
+    def process(self, record: Any) -> Iterator[Rejected]:
+        self._waiting.append(record)
+        if len(self._waiting) >= self._most_rows:
+            yield from self._send()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for letter in self._send():
+            yield WindowedValue(letter, MIN_TIMESTAMP, [GlobalWindow()])
+
+    def _send(self) -> Iterator[Rejected]:
+        records, self._waiting = self._waiting, []
+        with timed("write"):
+            rows = [row for record in records for row in rows_of(self._table_name, record)]
+            refused = self._appender.append(table_of(self._table_name), rows)
+        _count_rows(self._table_name, len(records), len(rows))
+        for one in refused:
+            count_refused(one)
+            yield one.letter()
+
+
+def _plain_rows(
+    record: Any, table_name: str
+) -> Iterator[dict[str, Any] | TaggedOutput[Literal["rejected"], Rejected]]:
+    table = table_of(table_name)
+    rows: list[Row] = rows_of(table_name, record)
+    _count_rows(table_name, 1, len(rows))
+    for row in rows:
+        refused = too_large(table, row, FILE_LOADS)
+        if refused is None:
+            yield plain_row(table, row)
+        else:
+            count_refused(refused)
+            yield TaggedOutput("rejected", refused.letter())
+
+
+def _count_rows(table_name: str, records: int, rows: int) -> None:
+    count("write", "in", records)
+    count("write", "out", rows)
+    count("write", f"rows_{table_of(table_name).name}", rows)
