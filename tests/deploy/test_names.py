@@ -8,7 +8,7 @@ from pipelines.options import build_parser, refuse_unknown
 TERRAFORM = Path(__file__).parents[2] / "deploy" / "dataflow" / "terraform"
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(TERRAFORM.glob("*.tf")))
 # Options that the main job gets beside this change; once its parser has them they are parameters.
-PROMISED = {"pubsub_subscription", "pubsub_topic", "bigquery_method"}
+PROMISED = {"pubsub_subscription", "pubsub_topic"}
 
 
 def commands(readme, start):
