@@ -2,17 +2,16 @@
 
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pipelines.console import DONE, say
+from pipelines.dataflow import DATAFLOW, dataflow_args, is_template
 from pipelines.options import Settings, UsageError
 
 if TYPE_CHECKING:
     from pipelines.flow import Sources
     from transforms.embed.model import ModelFiles
     from transforms.write.bigquery.append import Appender
-
-# Their workers are other machines, which have none of the files of this one.
-REMOTE_RUNNERS = ("DataflowRunner",)
 
 
 def detect_into_dataset(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
@@ -26,26 +25,58 @@ def detect_into_dataset(settings: Settings, sources: "Sources", model: "ModelFil
         OutputError: the dataset cannot be used, or holds the output of another command.
     """
     from pipelines.detect_events import finish, show_steps, summary_of, warn
-    from pipelines.engine import new_pipeline, run
-    from pipelines.flow import append, build, read_once
+    from pipelines.engine import run
     from pipelines.outputs import appender_of
     from pipelines.run_summary import counts_of
     from transforms.write.bigquery.store import add_run
 
     refuse_files(settings, sources)
     appender = appender_of(settings)
-    pipeline = new_pipeline(settings.runner, settings.beam_args)
-    append(build(read_once(pipeline, sources, settings), settings, model), appender, bounded=True)
+    pipeline = dataset_pipeline(settings, sources, model, appender)
     if settings.dry_run:
         return show_steps(pipeline)
     digest = _make_way(settings, model, appender)
     warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
+    if is_template(settings.beam_args):
+        return _store_template(settings, model, appender, pipeline, digest)
     counters = run(pipeline)
     seconds = time.monotonic() - clock
     summary = summary_of(settings, model, counters, started, seconds)
     add_run(appender, 0, summary | {"rounds": 0}, digest)
     return finish(settings, counts_of(counters), seconds)
+
+
+def dataset_pipeline(
+    settings: Settings, sources: "Sources", model: "ModelFiles", appender: "Appender"
+) -> Any:
+    """Make the whole graph, from the sources to the tables.
+
+    Raises:
+        UsageError: Beam does not know the runner, or refuses an option.
+    """
+    from pipelines.engine import new_pipeline
+    from pipelines.flow import append, build, read_once
+
+    given = settings.beam_args
+    args = dataflow_args(given) if settings.runner == DATAFLOW else given
+    pipeline = new_pipeline(settings.runner, args)
+    append(build(read_once(pipeline, sources, settings), settings, model), appender, bounded=True)
+    return pipeline
+
+
+def _store_template(
+    settings: Settings, model: "ModelFiles", appender: "Appender", pipeline: Any, digest: str
+) -> int:
+    """Store the graph for a launcher; the job ends elsewhere, so its rows count as they come."""
+    from pipelines.detect_events import summary_of
+    from transforms.write.bigquery.store import add_run
+
+    pipeline.run()
+    document = summary_of(settings, model, {}, settings.as_of, 0.0)
+    add_run(appender, 0, document | {"rounds": 0}, digest)
+    say("the graph is stored; the job is started from it")
+    return DONE
 
 
 def refuse_files(settings: Settings, sources: "Sources") -> None:
@@ -55,7 +86,7 @@ def refuse_files(settings: Settings, sources: "Sources") -> None:
         UsageError: there are such files.
     """
     local = [*sources.files, *(feed for feed in sources.feeds if "://" not in feed)]
-    if settings.runner in REMOTE_RUNNERS and local:
+    if settings.runner == DATAFLOW and local:
         raise UsageError(
             f"{local[0]} lies on this machine, and the workers of {settings.runner} are others: "
             "name feeds by their addresses, or let the pipeline read --pubsub_subscription"

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, say
-from pipelines.options import LOCAL_RUNNERS, Settings, UsageError
+from pipelines.dataflow import DATAFLOW, dataflow_args, is_template
+from pipelines.options import LOCAL_RUNNERS, Settings
 
 if TYPE_CHECKING:
     from pipelines.resume import OutputSeeds
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
 # The one of Beam's local engines that reads from Pub/Sub; it is for trying out and for tests: it
 # acknowledges a message when it takes it, so one that is killed loses what it held.
 LOCAL_ENGINE = "BundleBasedDirectRunner"
-DATAFLOW = "DataflowRunner"
-_CODE = ("--sdk_container_image", "--setup_file")
-_HINTS = "--resource_hints"
-_MIN_RAM = "min_ram=8GB"  # a window of 200,000 articles and the model
 _LAST_SECONDS = 5.0  # for rows that wait to be sent together
 
 
@@ -40,7 +37,10 @@ def run_remote(settings: Settings, model: "ModelFiles") -> int:
     result = pipeline.run()
     if settings.runner in LOCAL_RUNNERS:
         return _until_stopped(result)
-    say(f"started on {settings.runner}{_job_of(result)}; it goes on until it is drained")
+    if is_template(settings.beam_args):
+        say("the graph is stored; the job is started from it")
+    else:
+        say(f"started on {settings.runner}{_job_of(result)}; it goes on until it is drained")
     return DONE
 
 
@@ -70,20 +70,11 @@ def remote_pipeline(
 
 def _beam_args(settings: Settings) -> list[str]:
     """Add to the user's flags what a job that goes on cannot do without."""
-    given = list(settings.beam_args)
-    names = {argument.split("=")[0] for argument in given}
-    given.append("--streaming")
-    if settings.runner == DATAFLOW:
-        if not names.intersection(_CODE):
-            raise UsageError(
-                "DataflowRunner needs our code on its workers: give --sdk_container_image with "
-                "the image of deploy/dataflow, or --setup_file ./setup.py"
-            )
-        if "--enable_streaming_engine" not in names:
-            given.append("--enable_streaming_engine")
-        if _HINTS not in names:
-            given.append(f"{_HINTS}={_MIN_RAM}")
-    return given
+    given = [*settings.beam_args, "--streaming"]
+    if settings.runner != DATAFLOW:
+        return given
+    engine = "--enable_streaming_engine"
+    return dataflow_args([*given, *([] if engine in given else [engine])])
 
 
 def _take_up(settings: Settings, model: "ModelFiles", appender: "Appender") -> "OutputSeeds | None":

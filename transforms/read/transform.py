@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -24,7 +24,8 @@ from transforms._shared.stopping import STOP
 from transforms._shared.web.fetch import Fetcher, HttpFetcher
 from transforms.read.feed import Feed, parse_feed
 from transforms.read.feed_book import FeedBook
-from transforms.read.feed_state import FeedState, Policy, settle
+from transforms.read.feed_state import FeedState, Policy
+from transforms.read.feed_state import settle as settle_fetch
 from transforms.read.messages import MESSAGE_LIMITS, Message, read_message
 from transforms.read.origin import Limits, Skipped
 from transforms.read.poller import Poller
@@ -87,17 +88,22 @@ class LogFetches(beam.PTransform):
     readings: tuple[beam.PCollection[Reading], ...]
 
     def expand(self, attempts: beam.PCollection[Attempt]) -> beam.PCollection[Fetch]:
-        by_feed = beam.Map(lambda record: (record.feed_id, record))
-        read = self.readings | "Readings" >> beam.Flatten()
-        grouped = {"attempts": attempts | "Asked" >> by_feed, "readings": read | "Found" >> by_feed}
-        settled = beam.FlatMap(_settled).with_output_types(Fetch)
-        return grouped | "Group" >> beam.CoGroupByKey() | "Settle" >> settled
+        keyed = beam.Map(_by_feed).with_output_types(tuple[str, Attempt | Reading])
+        told = (attempts, *self.readings) | "Told" >> beam.Flatten()
+        settle = beam.FlatMap(_settled).with_output_types(Fetch)
+        return told | "ByFeed" >> keyed | "Group" >> beam.GroupByKey() | "Settle" >> settle
 
 
-def _settled(grouped: tuple[str, dict[str, Any]]) -> Iterator[Fetch]:
-    readings = list(grouped[1]["readings"])
-    for attempt in grouped[1]["attempts"]:
-        yield settle(FeedState(), attempt, readings[0] if readings else None, Policy())[1]
+def _by_feed(told: Attempt | Reading) -> tuple[str, Attempt | Reading]:
+    return told.feed_id, told
+
+
+def _settled(of_feed: tuple[str, Iterable[Attempt | Reading]]) -> Iterator[Fetch]:
+    told = list(of_feed[1])
+    readings = [one for one in told if isinstance(one, Reading)]
+    for attempt in told:
+        if isinstance(attempt, Attempt):
+            yield settle_fetch(FeedState(), attempt, readings[0] if readings else None, Policy())[1]
 
 
 class RoundHook(Protocol):
