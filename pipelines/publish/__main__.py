@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     quiet_libraries()
     try:
-        options = _parse(argv)
+        options = build_parser().parse_args(argv)
         with draining():
             return _run(options)
     except UsageError as error:
@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(f"{error.filename or '--state'}: {error.strerror or error}", FAILED)
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     parser = Parser(
         prog="python -m pipelines.publish",
         description="Poll feeds and publish what they have to a Pub/Sub topic.",
@@ -80,7 +81,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--publish_timeout_seconds", type=positive_float, default=60.0, metavar="S",
         help="how long a message is tried again; then its feed is asked again later "
         "(default: %(default)s seconds)")  # fmt: skip
-    return parser.parse_args(argv)
+    return parser
 
 
 def _run(options: argparse.Namespace) -> int:

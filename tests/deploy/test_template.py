@@ -58,7 +58,7 @@ GOOD_AND_BAD = {
 }
 BY_READER = {
     "_positive_int": (["1", "512"], ["0", "-1", "1.5", "many"]),
-    "_positive_float": (["0.5", "14", "0.05"], ["0", "0.0", "-1", "nan", "inf", "1e3"]),
+    "positive_float": (["0.5", "14", "0.05"], ["0", "0.0", "-1", "nan", "inf", "1e3"]),
 }
 
 
@@ -72,7 +72,7 @@ def cases(name):
     if parameter["paramType"] == "ENUM":
         return [option["value"] for option in parameter["enumOptions"]], ["", "other"]
     reader = next((a.type for a in build_parser()._actions if a.dest == name), None)
-    return BY_READER.get(getattr(reader, "__name__", ""), (["anything"], ["", "two\nlines"]))
+    return BY_READER[reader.__name__] if reader else (["anything"], ["", "two\nlines"])
 
 
 def fits(parameter, value):

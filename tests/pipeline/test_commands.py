@@ -12,6 +12,8 @@ import pytest
 
 from pipelines.detect_events import main
 from pipelines.options import build_parser
+from pipelines.publish.__main__ import build_parser as publish_parser
+from pipelines.replay.__main__ import build_parser as replay_parser
 from pipelines.serve.__main__ import build_parser as serve_parser
 from schemas.tables import TABLES
 from transforms.embed import model
@@ -26,7 +28,9 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Kettlewick Ech
 <link>https://echo.example/bridge</link><pubDate>Mon, 02 Mar 2026 06:12:00 GMT</pubDate>
 <description>The old bridge at Kettlewick is closed because of a crack.</description>
 </item></channel></rss>"""
-MODULES = ("detect_events", "evaluate", "train", "report", "quality", "explain", "feeds")
+MODULES = (
+    "detect_events", "evaluate", "train", "report", "quality", "explain", "feeds", "publish", "replay",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -298,7 +302,7 @@ def test_dry_run_prints_the_steps_and_writes_nothing(command, story, out, tmp_pa
 @pytest.mark.parametrize("module", MODULES)
 def test_help_answers_without_loading_anything_heavy(module):
     heavy = {"torch", "apache_beam", "sentence_transformers", "pyarrow", "sklearn", "trafilatura"}
-    if module in ("report", "explain"):
+    if module in ("report", "explain", "publish", "replay"):
         module = f"{module}.__main__"
     code = (
         f"import sys\nfrom pipelines.{module} import main\n"
@@ -313,7 +317,12 @@ def test_help_answers_without_loading_anything_heavy(module):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-PARSERS = {"### Options": build_parser(), "## Watch it in the browser": serve_parser()}
+PARSERS = {
+    "### Options": build_parser(),
+    "### Dead letters again": replay_parser(),
+    "## Watch it in the browser": serve_parser(),
+    "### Messages in, changes out": publish_parser(),
+}
 
 
 def flags(parser):
