@@ -33,6 +33,7 @@ def detect_into_dataset(settings: Settings, sources: "Sources", model: "ModelFil
     from transforms.write.bigquery.store import add_run
 
     refuse_files(settings, sources)
+    _refuse_template(settings)
     appender = appender_of(settings)
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     append(build(read_once(pipeline, sources, settings), settings, model), appender, bounded=True)
@@ -59,6 +60,19 @@ def refuse_files(settings: Settings, sources: "Sources") -> None:
         raise UsageError(
             f"{local[0]} lies on this machine, and the workers of {settings.runner} are others: "
             "name feeds by their addresses, or let the pipeline read --pubsub_subscription"
+        )
+
+
+def _refuse_template(settings: Settings) -> None:
+    """Refuse to make a template: nobody would wait for the end, and let the rows count.
+
+    Raises:
+        UsageError: it is to be one.
+    """
+    if any(flag.partition("=")[0] == "--template_location" for flag in settings.beam_args):
+        raise UsageError(
+            "a run that ends is no template, since its rows count once this command has seen it "
+            "end: start it with --runner DataflowRunner, without --template_location"
         )
 
 

@@ -28,10 +28,10 @@ _BIGQUERY = """\
 ## In BigQuery
 
 With `--output bigquery:PROJECT.DATASET` the same tables lie in a dataset, with the same columns and
-keys; `date` is no column there, a table is partitioned by the day of the column itself. Views of the
-dataset say what is so now: `articles_latest`, `events_latest`, `event_articles_latest`,
-`event_survivors` and `article_notices_latest`. They count a round once the table `runs` names it, and
-a row that stands twice once. Who asks a table itself adds
+keys; `date` is no column there, a table is partitioned by the day of the column itself. Views of
+the dataset say what is so now: `articles_latest`, `events_latest`, `event_articles_latest`,
+`event_survivors` and `article_notices_latest`. They count a round once the table `runs` names it,
+and a row that stands twice once. Who asks a table itself adds
 `WHERE round IN (SELECT round FROM DATASET.runs)`.
 
 | Arrow | BigQuery |
@@ -70,8 +70,8 @@ In BigQuery the same views answer them, with the dataset's name before each, in 
 | DuckDB | BigQuery |
 | --- | --- |
 | `SET VARIABLE x = ...`, `getvariable('x')` | `DECLARE x STRING DEFAULT ...`, `x` |
-| `read_parquet('event_changes/*/*.parquet')` | the table, `WHERE round IN (SELECT round FROM runs)` |
-| `[x.code FOR x IN list IF x.passed]` | `ARRAY(SELECT x.code FROM UNNEST(list) AS x WHERE x.passed)` |
+| `read_parquet('event_changes/*/*.parquet')` | the table, and rounds in `runs` only |
+| `[x.a FOR x IN list IF x.b]` | `ARRAY(SELECT x.a FROM UNNEST(list) AS x WHERE x.b)` |
 | `count(*) FILTER (condition)` | `COUNTIF(condition)` |
 | `min(x) FILTER (condition)` | `MIN(IF(condition, x, NULL))` |
 | `date_diff('minute', a, b)` | `TIMESTAMP_DIFF(b, a, MINUTE)` |

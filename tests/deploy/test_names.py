@@ -18,7 +18,7 @@ def commands(readme, start):
 def test_parameters_in_the_readme_are_those_of_the_template(readme, metadata):
     patterns = {p["name"]: p["regexes"][0] for p in metadata["parameters"]}
     sets = re.findall(r'--parameters "\^~\^([^"]*)"', readme)
-    assert len(sets) == 2
+    assert sets
     values = {"PROJECT": "my-project", "RELEASE": "0.1.0", "IMAGES": "h.example/p/newsevents"}
     for one in sets:
         text = re.sub(r"\$(\w+)", lambda m: values[m[1]], one)

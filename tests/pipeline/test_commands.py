@@ -29,7 +29,8 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Kettlewick Ech
 <description>The old bridge at Kettlewick is closed because of a crack.</description>
 </item></channel></rss>"""
 MODULES = (
-    "detect_events", "evaluate", "train", "report", "quality", "explain", "feeds", "publish", "replay",
+    "detect_events", "evaluate", "train", "report", "quality", "explain", "feeds", "publish",
+    "replay",
 )  # fmt: skip
 
 
