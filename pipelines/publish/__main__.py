@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--state", required=True, metavar="DIR|FILE",
         help="file that keeps what is known of feeds, so that a restart goes on; in a folder "
         "(one that is there, or ends in /) it is feeds.jsonl")  # fmt: skip
-    add("--poll_bounds", type=bounds_of, default=bounds_of(POLL_BOUNDS), metavar="LEAST:MOST",
+    add("--poll_bounds", type=bounds_of, default=POLL_BOUNDS, metavar="LEAST:MOST",
         help="shortest and longest time between two requests for one feed, chosen by how often "
         f"it has something new (default: {POLL_BOUNDS})")  # fmt: skip
     add("--once", action="store_true", help="ask every feed once and end, for a cron job")
