@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries docs clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries docs template image-check clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -94,5 +94,11 @@ queries: $(READY) ## how quick the pages are at 1,000,000 invented articles: mak
 docs: $(READY) ## write docs/tables.md anew from the schemas
 	@$(BIN)/python -m schemas.docs > docs/tables.md
 
-clean: ## remove .venv, caches and out/
+template: $(READY) ## write deploy/dataflow/metadata.json anew from the options
+	@$(BIN)/python -m pipelines.template > deploy/dataflow/metadata.json
+
+image-check: $(READY) ## the steps of Dataflow's image in a scratch folder, and what they install (minutes, 4 GB)
+	@d=$$(mktemp -d) && $(BIN)/python deploy/dataflow/check_image.py --scratch $$d/image && rm -r $$d
+
+clean: ## remove .venv, .environments, caches and out/
 	rm -rf $(VENV) .environments out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

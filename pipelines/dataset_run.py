@@ -31,6 +31,7 @@ def detect_into_dataset(settings: Settings, sources: "Sources", model: "ModelFil
     from transforms.write.bigquery.store import add_run
 
     refuse_files(settings, sources)
+    _refuse_template(settings)
     appender = appender_of(settings)
     pipeline = dataset_pipeline(settings, sources, model, appender)
     if settings.dry_run:
@@ -90,6 +91,19 @@ def refuse_files(settings: Settings, sources: "Sources") -> None:
         raise UsageError(
             f"{local[0]} lies on this machine, and the workers of {settings.runner} are others: "
             "name feeds by their addresses, or let the pipeline read --pubsub_subscription"
+        )
+
+
+def _refuse_template(settings: Settings) -> None:
+    """Refuse to make a template: nobody would wait for the end, and let the rows count.
+
+    Raises:
+        UsageError: it is to be one.
+    """
+    if any(flag.partition("=")[0] == "--template_location" for flag in settings.beam_args):
+        raise UsageError(
+            "a run that ends is no template, since its rows count once this command has seen it "
+            "end: start it with --runner DataflowRunner, without --template_location"
         )
 
 

@@ -127,5 +127,7 @@ def _until_stopped(result: Any) -> int:
 
 
 def _job_of(result: Any) -> str:
+    if not getattr(result, "has_job", True):  # made for a template: its launcher starts the job
+        return ""
     name = getattr(result, "job_id", None)
     return f" as job {name() if callable(name) else name}" if name else ""

@@ -34,8 +34,8 @@ _BY_TYPE = {
     "_positive_int": ("NUMBER", r"^[1-9][0-9]{0,8}$"),
     "_partitions": ("NUMBER", r"^[1-9][0-9]{0,3}$"),
     "_port": ("NUMBER", r"^(0|[1-9][0-9]{0,4})$"),
-    "_positive_float": ("NUMBER", rf"^{_ABOVE_ZERO}$"),
-    "_bounds": ("TEXT", rf"^{_SPAN}:{_SPAN}$"),
+    "positive_float": ("NUMBER", rf"^{_ABOVE_ZERO}$"),
+    "bounds_of": ("TEXT", rf"^{_SPAN}:{_SPAN}$"),
     "int": ("NUMBER", r"^-?[0-9]{1,9}$"),
     "float": ("NUMBER", r"^-?[0-9]+(\.[0-9]+)?$"),
 }

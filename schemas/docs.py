@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import SCHEMA_VERSION
 from schemas.questions import QUESTIONS, Question
-from schemas.tables import TABLES, Column, Table
+from schemas.tables import RUNS, TABLES, Column, Table
 
 _ANY_DIM = 1  # stands for the length of a vector, which the model decides
 _OPENING = f"""\
@@ -23,6 +23,26 @@ of [`deploy/sql`](../deploy/sql) say what is so now.
 
 *Type* is the Arrow type; `[n]` is the length of the model's vectors (384 for the default model).
 *Null* says whether a value may be missing; a list is never null, but may be empty.
+"""
+_BIGQUERY = """\
+## In BigQuery
+
+With `--output bigquery:PROJECT.DATASET` the same tables lie in a dataset, with the same columns and
+keys; `date` is no column there, a table is partitioned by the day of the column itself. Views of
+the dataset say what is so now: `articles_latest`, `events_latest`, `event_articles_latest`,
+`event_survivors` and `article_notices_latest`. They count a round once the table `runs` names it,
+and a row that stands twice once. Who asks a table itself adds
+`WHERE round IN (SELECT round FROM DATASET.runs)`.
+
+| Arrow | BigQuery |
+| --- | --- |
+| `string`, `bool`, `binary` | `STRING`, `BOOL`, `BYTES` |
+| `int32`, `int64` | `INT64` |
+| `float`, `double` | `FLOAT64` |
+| `timestamp[us, tz=UTC]` | `TIMESTAMP` |
+| `struct` | `STRUCT` |
+| `list<...>`, `fixed_size_list<...>[n]` | `ARRAY`; a vector's length is not declared |
+| a value that may be missing, or not | `NULLABLE`, `REQUIRED` |
 """
 _QUESTIONS = """\
 ## Questions
@@ -44,17 +64,31 @@ for views in ("duckdb_latest.sql", "duckdb_notices.sql"):
 
 then `database.sql(query).show()`. Where a query begins with `SET VARIABLE`, that line picks an
 example: set your own id there, such as `SET VARIABLE article = 'the id';`.
+
+In BigQuery the same views answer them, with the dataset's name before each, in its own words:
+
+| DuckDB | BigQuery |
+| --- | --- |
+| `SET VARIABLE x = ...`, `getvariable('x')` | `DECLARE x STRING DEFAULT ...`, `x` |
+| `read_parquet('event_changes/*/*.parquet')` | the table, and rounds in `runs` only |
+| `[x.a FOR x IN list IF x.b]` | `ARRAY(SELECT x.a FROM UNNEST(list) AS x WHERE x.b)` |
+| `count(*) FILTER (condition)` | `COUNTIF(condition)` |
+| `min(x) FILTER (condition)` | `MIN(IF(condition, x, NULL))` |
+| `date_diff('minute', a, b)` | `TIMESTAMP_DIFF(b, a, MINUTE)` |
+| `arg_max(x, (a, b))` | `ARRAY_AGG(x ORDER BY a DESC, b DESC LIMIT 1)[OFFSET(0)]` |
+| `list_cosine_similarity(a, b)` | `1 - COSINE_DISTANCE(a, b)` |
 """
 
 
 def document() -> str:
     """Give the Markdown of all tables and of the questions asked of them."""
-    parts = [_OPENING, _contents(), *map(_table, TABLES), _QUESTIONS, *map(_question, QUESTIONS)]
-    return "\n".join(parts)
+    tables = [*map(_table, TABLES), _BIGQUERY, _table(RUNS)]
+    return "\n".join([_OPENING, _contents(), *tables, _QUESTIONS, *map(_question, QUESTIONS)])
 
 
 def _contents() -> str:
     lines = [f"- [`{table.name}`](#{table.name}): {table.description}" for table in TABLES]
+    lines += ["- [In BigQuery](#in-bigquery), with the table [`runs`](#runs)"]
     return "\n".join([*lines, "- [Questions](#questions)", ""])
 
 

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     quiet_libraries()
     try:
-        options = _parse(argv)
+        options = build_parser().parse_args(argv)
         with draining():
             return _run(options)
     except UsageError as error:
@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(f"{error.filename or '--state'}: {error.strerror or error}", FAILED)
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     parser = Parser(
         prog="python -m pipelines.publish",
         description="Poll feeds and publish what they have to a Pub/Sub topic.",
@@ -67,7 +68,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--state", required=True, metavar="DIR|FILE",
         help="file that keeps what is known of feeds, so that a restart goes on; in a folder "
         "(one that is there, or ends in /) it is feeds.jsonl")  # fmt: skip
-    add("--poll_bounds", type=bounds_of, default=bounds_of(POLL_BOUNDS), metavar="LEAST:MOST",
+    add("--poll_bounds", type=bounds_of, default=POLL_BOUNDS, metavar="LEAST:MOST",
         help="shortest and longest time between two requests for one feed, chosen by how often "
         f"it has something new (default: {POLL_BOUNDS})")  # fmt: skip
     add("--once", action="store_true", help="ask every feed once and end, for a cron job")
@@ -80,7 +81,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--publish_timeout_seconds", type=positive_float, default=60.0, metavar="S",
         help="how long a message is tried again; then its feed is asked again later "
         "(default: %(default)s seconds)")  # fmt: skip
-    return parser.parse_args(argv)
+    return parser
 
 
 def _run(options: argparse.Namespace) -> int:

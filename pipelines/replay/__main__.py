@@ -27,13 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit code: 0 done, 1 failed, 2 wrong usage."""
     quiet_libraries()
     try:
-        options = _parse(argv)
+        options = build_parser().parse_args(argv)
         return _run(options)
     except UsageError as error:
         return fail(str(error), USAGE)
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of this command."""
     parser = Parser(
         prog="python -m pipelines.replay",
         description="Try dead letters again: feeds are asked, files read, and lines of JSON Lines "
@@ -73,7 +74,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     add("--allow_private_hosts", action="store_true", help="as in detect_events (default: no)")
     add("--dry_run", action="store_true", help="list what would be tried, and how")
-    return parser.parse_args(argv)
+    return parser
 
 
 def _moment(text: str) -> datetime:

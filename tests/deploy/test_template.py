@@ -4,11 +4,13 @@ import argparse
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipelines import template
 from pipelines.options import build_parser, refuse_unknown
+from pipelines.remote import _job_of
 
 PARAMETERS = {p["name"]: p for p in template.metadata()["parameters"]}
 FIELDS = {
@@ -58,7 +60,7 @@ GOOD_AND_BAD = {
 }
 BY_READER = {
     "_positive_int": (["1", "512"], ["0", "-1", "1.5", "many"]),
-    "_positive_float": (["0.5", "14", "0.05"], ["0", "0.0", "-1", "nan", "inf", "1e3"]),
+    "positive_float": (["0.5", "14", "0.05"], ["0", "0.0", "-1", "nan", "inf", "1e3"]),
 }
 
 
@@ -72,7 +74,7 @@ def cases(name):
     if parameter["paramType"] == "ENUM":
         return [option["value"] for option in parameter["enumOptions"]], ["", "other"]
     reader = next((a.type for a in build_parser()._actions if a.dest == name), None)
-    return BY_READER.get(getattr(reader, "__name__", ""), (["anything"], ["", "two\nlines"]))
+    return BY_READER[reader.__name__] if reader else (["anything"], ["", "two\nlines"])
 
 
 def fits(parameter, value):
@@ -211,3 +213,15 @@ def test_printing_the_metadata_is_quick_and_whole(capsys):
 def test_a_new_kind_of_option_has_a_pattern_of_some_kind():
     action = argparse.ArgumentParser().add_argument("--x", type=str)
     assert template._rule(action) == ("TEXT", r"^[^\r\n]+$")
+
+
+def test_a_job_that_is_made_for_a_template_has_no_name_yet():
+    assert _job_of(SimpleNamespace(has_job=False)) == ""
+    assert _job_of(SimpleNamespace(has_job=True, job_id=lambda: "j-1")) == " as job j-1"
+
+
+def test_a_run_that_ends_is_no_template(capsys):
+    arguments = ["--feeds=https://a.example/f", "--output=bigquery:my-project.x"]
+    assert template.launch([*arguments, "--template_location=gs://b/t"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("newsevents: a run that ends is no template")

@@ -12,6 +12,8 @@ import pytest
 
 from pipelines.detect_events import main
 from pipelines.options import build_parser
+from pipelines.publish.__main__ import build_parser as publish_parser
+from pipelines.replay.__main__ import build_parser as replay_parser
 from pipelines.serve.__main__ import build_parser as serve_parser
 from schemas.tables import TABLES
 from transforms.embed import model
@@ -26,7 +28,12 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Kettlewick Ech
 <link>https://echo.example/bridge</link><pubDate>Mon, 02 Mar 2026 06:12:00 GMT</pubDate>
 <description>The old bridge at Kettlewick is closed because of a crack.</description>
 </item></channel></rss>"""
-MODULES = ("detect_events", "evaluate", "train", "report", "quality", "explain", "feeds")
+DATASET = "bigquery:my-project.news"
+MESSAGES = "projects/p/subscriptions/s"
+MODULES = (
+    "detect_events", "evaluate", "train", "report", "quality", "explain", "feeds", "publish",
+    "replay",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -71,7 +78,7 @@ def refused(command):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--output", "o"], "nothing to read: give --input GLOB or --feeds FILE|URL"),
+        (["--output", "o"], "nothing to read: give --input GLOB, --feeds FILE|URL or"),
         (["--input", "in/*.txt"], "required: --output"),
         (["--input"], "--input: expected one argument"),
         (["--input", "in/*.xml", "--output", "o"], "'in/*.xml' matches no file; check the path"),
@@ -81,7 +88,7 @@ def refused(command):
         (["--feeds", "in/story.txt", "--output", "o"], "in/story.txt: line 1 names 'Old bridge"),
         (["--feeds", "in", "--output", "o"], "--feeds in: in is no regular file"),
         (["--input", "in/*", "--output", " "], "the output is empty: name a folder"),
-        (["--input", "in/*", "--output", "bigquery:x.y"], "bigquery is not supported: name a loca"),
+        (["--input", "in/*", "--output", "bigquery:x.y"], "bigquery:x.y: write it as bigquery:pr"),
         (["--input", "in/*", "--output", "gs://b/o"], "gs is not supported: name a local folder"),
         (
             ["--input", "in/*", "--output", "o", "--winow_days", "3"],
@@ -98,6 +105,34 @@ def refused(command):
         (["--input", "in/*", "--output", "o", "--direct_num_workers", "two"], "invalid int value"),
         (["--input", "in/*", "--output", "o", "--direct_running_mode", "x"], "invalid choice: 'x'"),
         (["--input", "in/*", "--output", "o", "--runner", "Tortoise"], "cannot use the runner Tor"),
+        (
+            ["--input", "in/*", "--output", "o", "--bigquery_method", "storage_write"],
+            "--bigquery_method is for --output bigquery:",
+        ),
+        (
+            ["--input", "in/*", "--output", DATASET, "--bigquery_method", "file_loads"],
+            "file_loads needs --temp_location gs://",
+        ),
+        (
+            ["--pubsub_subscription", "s", "--output", DATASET],
+            "write it as projects/PROJECT/subscr",
+        ),
+        (
+            ["--pubsub_subscription", MESSAGES, "--output", DATASET],
+            "is for --streaming with --outp",
+        ),
+        (
+            ["--pubsub_subscription", MESSAGES, "--streaming", "--output", "o"],
+            "is for --streaming with --output bigquery:",
+        ),
+        (
+            ["--pubsub_subscription", MESSAGES, "--input", "in/*", "--output", DATASET],
+            "is read instead of --input and --feeds",
+        ),
+        (
+            ["--input", "in/*", "--output", "o", "--pubsub_topic", "projects/p/topics/t"],
+            "--pubsub_topic is for --pubsub_subscription",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -298,7 +333,7 @@ def test_dry_run_prints_the_steps_and_writes_nothing(command, story, out, tmp_pa
 @pytest.mark.parametrize("module", MODULES)
 def test_help_answers_without_loading_anything_heavy(module):
     heavy = {"torch", "apache_beam", "sentence_transformers", "pyarrow", "sklearn", "trafilatura"}
-    if module in ("report", "explain"):
+    if module in ("report", "explain", "publish", "replay"):
         module = f"{module}.__main__"
     code = (
         f"import sys\nfrom pipelines.{module} import main\n"
@@ -313,7 +348,12 @@ def test_help_answers_without_loading_anything_heavy(module):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-PARSERS = {"### Options": build_parser(), "## Watch it in the browser": serve_parser()}
+PARSERS = {
+    "### Options": build_parser(),
+    "### Dead letters again": replay_parser(),
+    "## Watch it in the browser": serve_parser(),
+    "### Messages in, changes out": publish_parser(),
+}
 
 
 def flags(parser):

@@ -23,6 +23,9 @@ MESSAGES = (
     "passed over",
     "private_address",
     "the counts do not add up",
+    "was written by another run meanwhile",
+    "a quota is used up",
+    "remove the rows that are there",
 )
 COMMANDS = sorted(set(COMMAND.findall(TEXT)))
 
