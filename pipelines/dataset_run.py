@@ -4,7 +4,6 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import DONE, say
 from pipelines.dataflow import DATAFLOW, dataflow_args, is_template
 from pipelines.options import Settings, UsageError
 
@@ -39,8 +38,6 @@ def detect_into_dataset(settings: Settings, sources: "Sources", model: "ModelFil
     digest = _make_way(settings, model, appender)
     warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
-    if is_template(settings.beam_args):
-        return _store_template(settings, model, appender, pipeline, digest)
     counters = run(pipeline)
     seconds = time.monotonic() - clock
     summary = summary_of(settings, model, counters, started, seconds)
@@ -66,20 +63,6 @@ def dataset_pipeline(
     return pipeline
 
 
-def _store_template(
-    settings: Settings, model: "ModelFiles", appender: "Appender", pipeline: Any, digest: str
-) -> int:
-    """Store the graph for a launcher; the job ends elsewhere, so its rows count as they come."""
-    from pipelines.detect_events import summary_of
-    from transforms.write.bigquery.store import add_run
-
-    pipeline.run()
-    document = summary_of(settings, model, {}, settings.as_of, 0.0)
-    add_run(appender, 0, document | {"rounds": 0}, digest)
-    say("the graph is stored; the job is started from it")
-    return DONE
-
-
 def refuse_files(settings: Settings, sources: "Sources") -> None:
     """Refuse files of this machine for a runner whose workers are others.
 
@@ -100,7 +83,7 @@ def _refuse_template(settings: Settings) -> None:
     Raises:
         UsageError: it is to be one.
     """
-    if any(flag.partition("=")[0] == "--template_location" for flag in settings.beam_args):
+    if is_template(settings.beam_args):
         raise UsageError(
             "a run that ends is no template, since its rows count once this command has seen it "
             "end: start it with --runner DataflowRunner, without --template_location"

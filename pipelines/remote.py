@@ -30,6 +30,7 @@ def run_remote(settings: Settings, model: "ModelFiles") -> int:
     appender = appender_of(settings)
     if settings.dry_run:
         return show_steps(remote_pipeline(settings, model, appender, None))
+    _beam_args(settings)  # what is missing is to be told before the dataset is touched
     seeds = _take_up(settings, model, appender)
     pipeline = remote_pipeline(settings, model, appender, seeds)
     warn(settings, model)
@@ -127,7 +128,5 @@ def _until_stopped(result: Any) -> int:
 
 
 def _job_of(result: Any) -> str:
-    if not getattr(result, "has_job", True):  # made for a template: its launcher starts the job
-        return ""
     name = getattr(result, "job_id", None)
     return f" as job {name() if callable(name) else name}" if name else ""

@@ -205,11 +205,13 @@ def run_apart(proto):
 def test_the_job_is_complete_and_its_package_installs(bigquery, flags, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     template = tmp_path / "job.json"
-    arguments = [*flags, "--setup_file", "./setup.py", "--feeds", "https://a.example/feed",
-                 f"--template_location={template}"]  # fmt: skip
+    subscription = "projects/news-local/subscriptions/news"
+    arguments = [*flags, "--setup_file", "./setup.py", "--streaming", "--pubsub_subscription",
+                 subscription, f"--template_location={template}"]  # fmt: skip
     assert main(arguments) == 0
     job = json.loads(template.read_text())
-    assert "use_runner_v2" in job["environment"]["experiments"]
+    assert {"use_runner_v2", "enable_streaming_engine"} <= {*job["environment"]["experiments"]}
+    assert job["type"] == "JOB_TYPE_STREAMING"
     staged = staged_files(bigquery, tmp_path)
     assert {"pipeline.pb", "workflow.tar.gz"} <= staged.keys()
     python = installed(staged["workflow.tar.gz"], tmp_path / "environment")

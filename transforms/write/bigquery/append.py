@@ -28,6 +28,7 @@ _MB = 10**6
 MOST_ROW_BYTES = {FILE_LOADS: 90 * _MB, STORAGE_WRITE: 9 * _MB, STREAMING_INSERTS: 9 * _MB}
 _MOST_ROWS = 500  # of a request, as BigQuery advises
 PATIENCE_SECONDS = 300.0
+_ANSWER_SECONDS = 30.0  # for one request; a connection that hangs is given up, and it is sent again
 
 
 class Refused(NamedTuple):
@@ -106,6 +107,7 @@ class Appender:
             row_ids=[row_id(table, row) for row in rows],
             skip_invalid_rows=True,
             retry=self._retry(),
+            timeout=_ANSWER_SECONDS,
         )
         told: dict[int, str] = {}
         for error in errors:
@@ -158,7 +160,7 @@ class Appender:
         path = f"projects/{self.dataset.project}/datasets/{self.dataset.name}/tables/{table.name}"
         request = types.AppendRowsRequest(write_stream=f"{path}/streams/_default", arrow_rows=data)
         errors: dict[int, str] = {}
-        for response in write_client().append_rows(iter([request])):
+        for response in write_client().append_rows(iter([request]), timeout=_ANSWER_SECONDS):
             errors |= {error.index: error.message for error in response.row_errors}
             if response.error.code and not response.row_errors:
                 raise from_grpc_status(response.error.code, response.error.message)
