@@ -216,8 +216,7 @@ def test_a_new_kind_of_option_has_a_pattern_of_some_kind():
 
 
 def test_a_job_that_is_made_for_a_template_has_no_name_yet():
-    assert _job_of(SimpleNamespace(has_job=False)) == ""
-    assert _job_of(SimpleNamespace(has_job=True, job_id=lambda: "j-1")) == " as job j-1"
+    assert _job_of(SimpleNamespace(job_id=lambda: "j-1")) == " as job j-1"
 
 
 def test_a_run_that_ends_is_no_template(capsys):
