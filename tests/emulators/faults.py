@@ -94,7 +94,10 @@ class _Handler(BaseHTTPRequestHandler):
             with error:
                 status, given, found = error.code, error.headers, error.read()
         if fault != LOST:
-            passed = {name: given[name] for name in _PASSED if name in given}
+            run = self.run  # where an upload goes on is behind this server, too
+            passed = {
+                name: given[name].replace(run.target, run.url) for name in _PASSED if name in given
+            }
             self._send(status, passed, found)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer

@@ -131,8 +131,12 @@ class Appender:
 
         def load() -> None:
             name = self.dataset.table(table.name)
-            config.schema = stored_schema(self.dataset, table.name)
-            client.load_table_from_file(file, name, rewind=True, job_config=config).result()
+            config.schema = stored_schema(self.dataset, table.name, retry)
+            # All is sent again by us, and by no other clock.
+            job = client.load_table_from_file(
+                file, name, rewind=True, job_config=config, num_retries=0
+            )
+            job.result(retry=retry)
 
         retry(load)()
         return []

@@ -14,6 +14,7 @@ from transforms.write.bigquery.dataset import Dataset
 from transforms.write.output import OutputError
 
 if TYPE_CHECKING:
+    from google.api_core.retry import Retry
     from google.cloud.bigquery import Client, SchemaField
     from google.cloud.bigquery_storage_v1 import BigQueryReadClient, BigQueryWriteClient
 
@@ -80,12 +81,15 @@ def read_client() -> "BigQueryReadClient | None":
     return BigQueryReadClient()
 
 
-def stored_schema(dataset: Dataset, table: str) -> "list[SchemaField]":
+def stored_schema(
+    dataset: Dataset, table: str, retry: "Retry | None" = None
+) -> "list[SchemaField]":
     """Give the columns that a table has now, which a load job has to name as they are.
 
     They may differ from ours: a column that was added later can be null there.
     """
-    return list(query_client(dataset.project).get_table(dataset.table(table)).schema)
+    asked = {} if retry is None else {"retry": retry}
+    return list(query_client(dataset.project).get_table(dataset.table(table), **asked).schema)
 
 
 @contextmanager
