@@ -2,7 +2,8 @@
 
 It would fetch extensions for maps and for Avro files; the latter it can read with a package, too.
 And faults of it are mended: it forgot the fields of a struct when rows came by stream, matched the
-columns of rows by place instead of by name, and did not change a table with its schema.
+columns of rows by place instead of by name, took parts of a file's path for columns, and did not
+change a table with its schema.
 """
 
 import re
@@ -33,6 +34,7 @@ _meta = tables._rest_to_table_meta
 def _by_name(self, sql, parameters=None):
     _running[:] = [self]
     sql = re.sub(r"^(INSERT INTO \S+) SELECT \* FROM", r"\1 BY NAME SELECT * FROM", sql)
+    sql = sql.replace("read_parquet(?)", "read_parquet(?, hive_partitioning = false)")
     return _execute(self, sql, parameters)
 
 

@@ -220,7 +220,7 @@ class AppendTable(beam.PTransform):
         made = records | "MakeRows" >> rows
         _ = made.rows | "Load" >> beam.io.WriteToBigQuery(
             f"{dataset.project}:{dataset.name}.{table.name}",
-            schema=_StoredSchema(dataset, table.name),
+            schema=StoredSchema(dataset, table.name),
             method=beam.io.WriteToBigQuery.Method.FILE_LOADS,
             create_disposition=beam.io.BigQueryDisposition.CREATE_NEVER,
             write_disposition=beam.io.BigQueryDisposition.WRITE_APPEND,
@@ -230,7 +230,7 @@ class AppendTable(beam.PTransform):
 
 
 @dataclass(frozen=True)
-class _StoredSchema:
+class StoredSchema:
     """Asks for a table's columns once it is there, in the form Beam takes."""
 
     dataset: Dataset

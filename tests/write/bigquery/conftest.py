@@ -5,18 +5,28 @@ from dataclasses import replace
 import pytest
 
 from schemas.tables import TABLES
+from tests.emulators.dataset import use_dataset
 from tests.emulators.faults import faults_before
 from transforms.write.bigquery import client
 from transforms.write.bigquery.append import Appender
-from transforms.write.bigquery.tables import prepare
+from transforms.write.bigquery.tables import ALL_TABLES, prepare
 from transforms.write.rows import ROW_SOURCES
+
+_prepared: set[str] = set()  # by address: making the tables takes a second
 
 
 @pytest.fixture
-def prepared(bigquery):
+def prepared(emulators, monkeypatch):
     """A dataset in which the tables and views are there, and nothing in them."""
-    prepare(bigquery.dataset)
-    return bigquery
+    with use_dataset(emulators, monkeypatch, kept="prepared") as dataset:
+        if emulators.bigquery not in _prepared:
+            prepare(dataset.dataset)
+            _prepared.add(emulators.bigquery)
+        yield dataset
+        for table in ALL_TABLES:
+            name = dataset.dataset.table(table.name)
+            if next(iter(dataset.client.list_rows(name, max_results=1)), None):
+                dataset.client.query(f"TRUNCATE TABLE `{name}`").result()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Tables are made as schemas/tables.py says, and older ones are brought up to date."""
 
+import pickle
+
 import google.auth
 import pytest
 from google.auth.exceptions import DefaultCredentialsError, RefreshError
@@ -11,11 +13,12 @@ from tests.emulators.faults import ALWAYS
 from tests.emulators.marks import BIGQUERY
 from transforms.write.bigquery import client
 from transforms.write.bigquery.dataset import Dataset
-from transforms.write.bigquery.methods import METHODS
+from transforms.write.bigquery.methods import FILE_LOADS, METHODS
 from transforms.write.bigquery.rows import json_row
 from transforms.write.bigquery.store import add_run
 from transforms.write.bigquery.tables import ALL_TABLES, clustering, evolved, prepare, views
 from transforms.write.output import OutputError
+from transforms.write.transform import StoredSchema
 
 VIEWS = (
     "events_latest", "event_survivors", "event_articles_latest", "articles_latest",
@@ -169,6 +172,29 @@ class TestPrepare:
         survivors = bigquery.rows("SELECT * FROM `{d}.event_survivors` ORDER BY event_id")
         assert [row["survivor_id"] for row in survivors] == ["new", "old"]
 
+    def test_load_jobs_name_the_columns_as_the_table_has_them(
+        self, bigquery, appender_of, make_row, monkeypatch
+    ):
+        # BigQuery refuses a job whose schema has a column REQUIRED that is NULLABLE in the table.
+        make_table(bigquery, "events", older_events())
+        prepare(bigquery.dataset)
+        stored = bigquery.client.get_table(bigquery.dataset.table("events")).schema
+        used = client.query_client(bigquery.dataset.project)
+        asked = []
+
+        def load(file, name, *, job_config, **others):
+            asked.append(job_config.schema)
+            return google_bigquery.Client.load_table_from_file(
+                used, file, name, job_config=job_config, **others
+            )
+
+        monkeypatch.setattr(used, "load_table_from_file", load)
+        assert appender_of(FILE_LOADS).append(EVENTS, [make_row("events")]) == []
+        assert [shape(schema) for schema in asked] == [shape(stored)]
+        assert ("novelty", "FLOAT", "NULLABLE", []) in shape(stored)
+        told = pickle.loads(pickle.dumps(StoredSchema(bigquery.dataset, "events")))("events")
+        assert shape(map(SchemaField.from_api_repr, told["fields"])) == shape(stored)
+
     @pytest.mark.parametrize("method", METHODS)
     def test_rows_fit_beside_a_column_of_somebody_else(
         self, bigquery, appender_of, make_row, method
@@ -191,12 +217,12 @@ class TestPrepare:
         with pytest.raises(OutputError, match=r"^bigquery:news-local\.gone: .* bq mk --dataset"):
             prepare(gone)
 
-    def test_a_permission_that_lacks_is_told_with_the_role(self, bigquery, faults):
+    def test_a_permission_that_lacks_is_told_with_the_role(self, prepared, faults):
         faults.add("GET /", "accessDenied", ALWAYS)
         with pytest.raises(OutputError, match=r"grant roles/bigquery\.dataEditor") as caught:
-            prepare(bigquery.dataset)
+            prepare(prepared.dataset)
         assert "\n" not in str(caught.value)
-        assert str(bigquery.dataset) in str(caught.value)
+        assert str(prepared.dataset) in str(caught.value)
 
     def test_a_server_that_is_busy_for_a_moment_is_asked_again(self, prepared, faults):
         fault = faults.add("GET /", "backendError", 1)
