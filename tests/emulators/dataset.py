@@ -48,8 +48,13 @@ class EmptyDataset:
 
 
 @contextlib.contextmanager
-def use_dataset(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmptyDataset]:
-    """Make an empty dataset, and point the clients of this process at the emulators."""
+def use_dataset(
+    emulators: Emulators, monkeypatch: pytest.MonkeyPatch, kept: str = ""
+) -> Iterator[EmptyDataset]:
+    """Make an empty dataset, and point the clients of this process at the emulators.
+
+    One that is ``kept`` has that name and stays, with its tables.
+    """
     for name, value in emulators.variables().items():
         monkeypatch.setenv(name, value)
     credentials = AnonymousCredentials()
@@ -62,12 +67,13 @@ def use_dataset(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> Iterat
     for cache in caches:
         cache.cache_clear()
     client = bigquery.Client(PROJECT, credentials)
-    dataset = Dataset(PROJECT, f"news_{next(_numbers)}")
-    client.create_dataset(f"{dataset.project}.{dataset.name}")
+    dataset = Dataset(PROJECT, kept or f"news_{next(_numbers)}")
+    client.create_dataset(f"{dataset.project}.{dataset.name}", exists_ok=bool(kept))
     try:
         yield EmptyDataset(dataset, client)
     finally:
-        client.delete_dataset(f"{dataset.project}.{dataset.name}", delete_contents=True)
+        if not kept:
+            client.delete_dataset(f"{dataset.project}.{dataset.name}", delete_contents=True)
         client.close()
         for cache in caches:
             cache.cache_clear()

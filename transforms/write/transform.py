@@ -14,6 +14,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from schemas import EventChange, Moved, Rejected
 from transforms._shared.counts import count, timed
 from transforms.write.bigquery.append import Appender, too_large
+from transforms.write.bigquery.client import stored_schema
+from transforms.write.bigquery.dataset import Dataset
 from transforms.write.bigquery.methods import FILE_LOADS
 from transforms.write.bigquery.rows import plain_row
 from transforms.write.bigquery.store import count_refused
@@ -218,13 +220,24 @@ class AppendTable(beam.PTransform):
         made = records | "MakeRows" >> rows
         _ = made.rows | "Load" >> beam.io.WriteToBigQuery(
             f"{dataset.project}:{dataset.name}.{table.name}",
-            schema={"fields": table.bigquery_schema()},
+            schema=StoredSchema(dataset, table.name),
             method=beam.io.WriteToBigQuery.Method.FILE_LOADS,
             create_disposition=beam.io.BigQueryDisposition.CREATE_NEVER,
             write_disposition=beam.io.BigQueryDisposition.WRITE_APPEND,
             temp_file_format="AVRO",  # typed, and smaller than JSON
         )
         return made.rejected
+
+
+@dataclass(frozen=True)
+class StoredSchema:
+    """Asks for a table's columns once it is there, in the form Beam takes."""
+
+    dataset: Dataset
+    table: str
+
+    def __call__(self, _: str) -> dict[str, Any]:
+        return {"fields": [one.to_api_repr() for one in stored_schema(self.dataset, self.table)]}
 
 
 def _values(batch: tuple[Any, Iterable[Any]]) -> Iterable[Any]:

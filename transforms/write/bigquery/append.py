@@ -13,6 +13,7 @@ from transforms.write.bigquery.client import (
     explained,
     query_client,
     reason_of,
+    stored_schema,
     write_client,
 )
 from transforms.write.bigquery.dataset import Dataset
@@ -117,10 +118,9 @@ class Appender:
     def _load(self, table: Table, rows: list[Row]) -> list[Refused]:
         import pyarrow as pa
         import pyarrow.parquet as pq
-        from google.cloud.bigquery import LoadJobConfig, ParquetOptions, SchemaField
+        from google.cloud.bigquery import LoadJobConfig, ParquetOptions
 
         config = LoadJobConfig(
-            schema=[SchemaField.from_api_repr(field) for field in table.bigquery_schema()],
             source_format="PARQUET",
             write_disposition="WRITE_APPEND",
             create_disposition="CREATE_NEVER",
@@ -133,7 +133,12 @@ class Appender:
 
         def load() -> None:
             name = self.dataset.table(table.name)
-            client.load_table_from_file(file, name, rewind=True, job_config=config).result()
+            config.schema = stored_schema(self.dataset, table.name, retry)
+            # All is sent again by us, and by no other clock.
+            job = client.load_table_from_file(
+                file, name, rewind=True, job_config=config, num_retries=0
+            )
+            job.result(retry=retry)
 
         retry(load)()
         return []

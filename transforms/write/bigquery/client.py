@@ -14,7 +14,8 @@ from transforms.write.bigquery.dataset import Dataset
 from transforms.write.output import OutputError
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
+    from google.api_core.retry import Retry
+    from google.cloud.bigquery import Client, SchemaField
     from google.cloud.bigquery_storage_v1 import BigQueryReadClient, BigQueryWriteClient
 
 _REQUESTS = "BIGQUERY_EMULATOR_HOST"
@@ -26,6 +27,7 @@ PASSING = frozenset({
 })  # fmt: skip
 QUOTAS = frozenset({"quotaExceeded", "rateLimitExceeded"})
 _ROLES = "grant roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser on the project"
+_LOGIN = "run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 
 
 @lru_cache(maxsize=8)
@@ -47,10 +49,7 @@ def query_client(project: str) -> "Client":
     try:
         return bigquery.Client(project, AnonymousCredentials() if emulated else None)
     except DefaultCredentialsError as error:
-        raise OutputError(
-            "BigQuery: no Google credentials: run gcloud auth application-default login, or set "
-            "GOOGLE_APPLICATION_CREDENTIALS"
-        ) from error
+        raise OutputError(f"BigQuery: no Google credentials: {_LOGIN}") from error
 
 
 @lru_cache(maxsize=1)
@@ -82,6 +81,17 @@ def read_client() -> "BigQueryReadClient | None":
     return BigQueryReadClient()
 
 
+def stored_schema(
+    dataset: Dataset, table: str, retry: "Retry | None" = None
+) -> "list[SchemaField]":
+    """Give the columns that a table has now, which a load job has to name as they are.
+
+    They may differ from ours: a column that was added later can be null there.
+    """
+    asked = {} if retry is None else {"retry": retry}
+    return list(query_client(dataset.project).get_table(dataset.table(table), **asked).schema)
+
+
 @contextmanager
 def explained(dataset: Dataset, what: str) -> Iterator[None]:
     """Turn errors of BigQuery into ``OutputError``: one line with what was asked, and the fix."""
@@ -104,6 +114,7 @@ def reason_of(error: BaseException) -> str:
 
 def _fix(error: BaseException) -> str:
     from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
 
     if reason_of(error) in QUOTAS or isinstance(
         error, (exceptions.TooManyRequests, exceptions.ResourceExhausted)
@@ -111,6 +122,8 @@ def _fix(error: BaseException) -> str:
         return "a quota is used up: ask for more of it, wait, or choose another --bigquery_method"
     if isinstance(error, (exceptions.Forbidden, exceptions.Unauthenticated)):
         return _ROLES
+    if isinstance(error, GoogleAuthError):
+        return _LOGIN
     if isinstance(error, exceptions.NotFound):
         return "make the dataset first: bq mk --dataset PROJECT:DATASET"
     if isinstance(error, exceptions.BadRequest):

@@ -34,7 +34,8 @@ def window_start(dataset: Dataset, window: timedelta) -> datetime | None:
         SELECT LEAST(newest, COALESCE(oldest, newest)) AS since FROM (
             SELECT
                 (SELECT TIMESTAMP_SUB(MAX(event_time), INTERVAL @seconds SECOND)
-                 FROM `{dataset.table("articles")}` WHERE time_known) AS newest,
+                 FROM `{dataset.table("articles")}` WHERE time_known
+                 AND round IN (SELECT round FROM `{dataset.table(RUNS.name)}`)) AS newest,
                 (SELECT MIN(first_seen_at) FROM `{dataset.table("events_latest")}`
                  WHERE status = 'active') AS oldest
         )"""

@@ -19,7 +19,7 @@ WITH RECURSIVE latest AS (
     UNION ALL
     SELECT reached.event_id, merge_step.merged_into, reached.steps + 1
     FROM reached JOIN merge_step ON merge_step.event_id = reached.survivor_id
-    WHERE reached.steps < 100
+    WHERE reached.steps < 450
 )
 SELECT latest.event_id, COALESCE(ends.survivor_id, latest.event_id) AS survivor_id
 FROM latest LEFT JOIN (
