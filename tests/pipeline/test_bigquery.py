@@ -185,6 +185,20 @@ def test_a_stream_of_messages_ends_up_in_the_tables_and_in_a_topic(
     assert told == stored
 
 
+def test_a_row_too_large_in_a_stream_becomes_a_dead_letter(bigquery, stream, tmp_path, monkeypatch):
+    from transforms.write.bigquery import append
+
+    long = tmp_path / "long.json"
+    body = " ".join(f"The word number {n} was said aloud." for n in range(8000))
+    long.write_text(json.dumps({"title": "A very long list of words", "text": body}))
+    monkeypatch.setitem(append.MOST_ROW_BYTES, "storage_write", 120_000)
+    stream([long, *sorted(DROPPED.iterdir())[:6]])
+    (letter,) = bigquery.rows("SELECT reason, key FROM `{d}.dead_letters` WHERE stage = 'write'")
+    assert letter["reason"] == "row_too_large"
+    assert letter["key"].startswith("articles:")
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") >= 5
+
+
 def test_a_job_goes_on_from_the_rows_of_the_one_before(bigquery, stream):
     paths = sorted(DROPPED.iterdir())
     stream(paths[:10])
