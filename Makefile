@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries docs template image-check clean
+.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries docs template image-check emulators clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -99,6 +99,9 @@ template: $(READY) ## write deploy/dataflow/metadata.json anew from the options
 
 image-check: $(READY) ## the steps of Dataflow's image in a scratch folder, and what they install (minutes, 4 GB)
 	@d=$$(mktemp -d) && $(BIN)/python deploy/dataflow/check_image.py --scratch $$d/image && rm -r $$d
+
+emulators: $(READY) ## stand-ins for BigQuery and Cloud Storage on this machine, to try --output bigquery:... without a cloud
+	@$(BIN)/python -m tests.emulators.servers
 
 clean: ## remove .venv, .environments, caches and out/
 	rm -rf $(VENV) .environments out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

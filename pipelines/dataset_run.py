@@ -25,30 +25,40 @@ def detect_into_dataset(settings: Settings, sources: "Sources", model: "ModelFil
     """
     from pipelines.detect_events import finish, show_steps, summary_of, warn
     from pipelines.engine import run
-    from pipelines.outputs import appender_of
+    from pipelines.outputs import dataset_output
     from pipelines.run_summary import counts_of
     from transforms.write.bigquery.store import add_run
 
     refuse_files(settings, sources)
     _refuse_template(settings)
-    appender = appender_of(settings)
-    pipeline = dataset_pipeline(settings, sources, model, appender)
+    output = dataset_output(settings)
     if settings.dry_run:
-        return show_steps(pipeline)
-    digest = _make_way(settings, model, appender)
+        return show_steps(dataset_pipeline(settings, sources, model, output.appender))
+    with output.lock():
+        digest = _make_way(settings, model, output.appender)
+        number = output.last_round({}) + 1
+    pipeline = dataset_pipeline(settings, sources, model, output.appender, number)
     warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counters = run(pipeline)
     seconds = time.monotonic() - clock
     summary = summary_of(settings, model, counters, started, seconds)
-    add_run(appender, 0, summary | {"rounds": 0}, digest)
+    output.claim.check()
+    add_run(output.appender, number, summary | {"rounds": number}, digest)
     return finish(settings, counts_of(counters), seconds)
 
 
 def dataset_pipeline(
-    settings: Settings, sources: "Sources", model: "ModelFiles", appender: "Appender"
+    settings: Settings,
+    sources: "Sources",
+    model: "ModelFiles",
+    appender: "Appender",
+    number: int = 0,
 ) -> Any:
     """Make the whole graph, from the sources to the tables.
+
+    Args:
+        number: the round that all rows are of.
 
     Raises:
         UsageError: Beam does not know the runner, or refuses an option.
@@ -58,8 +68,10 @@ def dataset_pipeline(
 
     given = settings.beam_args
     args = dataflow_args(given) if settings.runner == DATAFLOW else given
-    pipeline = new_pipeline(settings.runner, args)
-    append(build(read_once(pipeline, sources, settings), settings, model), appender, bounded=True)
+    runner = "DirectRunner" if settings.dry_run else settings.runner  # no cloud to show the steps
+    pipeline = new_pipeline(runner, args)
+    detected = build(read_once(pipeline, sources, settings), settings, model)
+    append(detected, appender, settings, bounded=True, number=number)
     return pipeline
 
 
@@ -91,20 +103,22 @@ def _refuse_template(settings: Settings) -> None:
 
 
 def _make_way(settings: Settings, model: "ModelFiles", appender: "Appender") -> str:
-    """Make sure that the dataset may be written, and is empty; gives the digest of the command."""
+    """Remove what is to be replaced; gives the digest of the command.
+
+    Raises:
+        OutputError: what is there is the output of another command.
+    """
     from pipelines.detect_events import digest_of
-    from transforms.write.bigquery.store import clear, greatest_round, read_runs
-    from transforms.write.bigquery.tables import prepare
+    from transforms.write.bigquery.store import clear, read_runs
     from transforms.write.output import OutputError
 
     dataset, digest = appender.dataset, digest_of(settings, model)
-    prepare(dataset)
     run, before = read_runs(dataset)
     if run is not None and before != digest and not settings.overwrite:
         raise OutputError(
             f"{dataset} holds the output of other input or options: add --overwrite to replace it, "
             "--resume to add to it, or choose another dataset"
         )
-    if greatest_round(dataset) >= 0:
+    if run is not None:
         clear(dataset)
     return digest

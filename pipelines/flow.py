@@ -189,21 +189,27 @@ def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
 def append(
     detected: Detected,
     appender: Appender,
+    settings: Settings,
     bounded: bool,
+    number: int = 0,
     fetches: beam.PCollection[Fetch] | None = None,
 ) -> None:
     """Append every record to its table of a dataset; what is refused becomes a dead letter.
 
     Args:
+        number: the round that all rows are of.
         fetches: what came of requests for feeds; for a run that ends it is found out here.
     """
     tables = _tables(detected) | {
         MOVED: detected.moved,
         "fetch_log": _fetches(detected) if fetches is None else fetches,
     }
-    refused = [records | AppendTable(name, appender, bounded) for name, records in tables.items()]
-    letters = (*detected.rejected, *refused) | "Rejected" >> beam.Flatten()
-    again = letters | AppendTable("dead_letters", appender, bounded)
+    refused = [
+        records | AppendTable(name, appender, bounded, number) for name, records in tables.items()
+    ]
+    trimmed = refused | "Refused" >> beam.Flatten() | KeepText(Rejected, settings.store_text)
+    letters = (*detected.rejected, trimmed) | "Rejected" >> beam.Flatten()
+    again = letters | AppendTable("dead_letters", appender, bounded, number)
     _ = again | "RefuseLetters" >> beam.Map(_refused_letter)
 
 

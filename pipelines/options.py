@@ -91,6 +91,7 @@ class Settings:
     cross_language: bool
     max_file_mb: int
     store_text: str  # one of STORE_TEXT
+    store_text_given: bool  # else a run that goes on does as the one before
     fetch_timeout_seconds: float
     report: bool
     limit: int
@@ -330,11 +331,10 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--store_text",
         choices=STORE_TEXT,
-        default=FULL,
         help=f"what the tables keep of texts; lead: the first {LEAD_CHARS} characters of bodies "
         "and descriptions; none: no body, description or summary. Neither keeps the items in "
         "dead_letters. A run decides on whole texts, but one that goes on knows no more than "
-        "what is stored (default: %(default)s)",
+        f"what is stored (default: {FULL}; with --resume, as the output was begun)",
     )
     add(
         "--fetch_timeout_seconds",
@@ -425,7 +425,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         granularity=parsed.granularity,
         cross_language=parsed.cross_language,
         max_file_mb=parsed.max_file_mb,
-        store_text=parsed.store_text,
+        store_text=parsed.store_text or FULL,
+        store_text_given=parsed.store_text is not None,
         fetch_timeout_seconds=parsed.fetch_timeout_seconds,
         report=parsed.report,
         limit=parsed.limit,
@@ -462,6 +463,11 @@ def _check_pubsub(parsed: argparse.Namespace) -> None:
     if not parsed.streaming or not parsed.output.startswith(SCHEME):
         raise UsageError(
             "--pubsub_subscription is for --streaming with --output bigquery:PROJECT.DATASET"
+        )
+    if parsed.bigquery_method == FILE_LOADS:
+        raise UsageError(
+            "--bigquery_method file_loads is too slow for messages, and may be used 1,500 times a "
+            "day and table: choose storage_write or streaming_inserts"
         )
     others = ("metrics_port", "poll_seconds", "poll_bounds")
     if name := next((name for name in others if getattr(parsed, name) is not None), ""):

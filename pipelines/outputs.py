@@ -9,6 +9,7 @@ from pipelines.options import Settings
 
 if TYPE_CHECKING:
     from transforms.write.bigquery.append import Appender
+    from transforms.write.bigquery.claim import Claim
     from transforms.write.rounds import RoundStore
 
 
@@ -53,7 +54,7 @@ class Output(Protocol):
         """Give the number after which the next round is counted."""
         ...
 
-    def store(self, dim: int) -> "RoundStore":
+    def store(self, dim: int, store_text: str) -> "RoundStore":
         """Give what publishes rounds there."""
         ...
 
@@ -69,7 +70,19 @@ def open_output(settings: Settings) -> Output:
 
     if bigquery_dataset(settings.output) is None:
         return FolderOutput(settings.output, local_folder(settings.output))
-    return DatasetOutput(settings.output, appender_of(settings))
+    return dataset_output(settings)
+
+
+def dataset_output(settings: Settings) -> "DatasetOutput":
+    """Open the dataset that ``--output`` names.
+
+    Raises:
+        ValueError: the output is no dataset.
+    """
+    from transforms.write.bigquery.claim import Claim
+
+    appender = appender_of(settings)
+    return DatasetOutput(settings.output, appender, Claim(appender.dataset))
 
 
 def appender_of(settings: Settings) -> "Appender":
@@ -135,7 +148,7 @@ class FolderOutput:
         """See ``Output``."""
         return int(run.get("rounds", 0))
 
-    def store(self, dim: int) -> "RoundStore":
+    def store(self, dim: int, store_text: str) -> "RoundStore":
         """See ``Output``."""
         from transforms.write.rounds import FolderStore
 
@@ -144,14 +157,20 @@ class FolderOutput:
 
 @dataclass(frozen=True)
 class DatasetOutput:
-    """A dataset of BigQuery; see ``Output``. Its tables are made when they are first looked at."""
+    """A dataset of BigQuery; see ``Output``. Its tables are there once it is locked."""
 
     name: str
     appender: "Appender"
+    claim: "Claim"
     folder: None = field(default=None, init=False)
 
     def lock(self) -> AbstractContextManager[object]:
-        """See ``Output``; two runs are found out when the second one publishes a round."""
+        """See ``Output``; the tables are made, and a run that wrote there finds out."""
+        from transforms.write.bigquery.tables import prepare
+
+        prepare(self.appender.dataset)
+        self.appender.check()
+        self.claim.take()
         return nullcontext()
 
     def held(self) -> AbstractContextManager[object]:
@@ -161,9 +180,7 @@ class DatasetOutput:
     def read_run(self) -> dict[str, Any] | None:
         """See ``Output``."""
         from transforms.write.bigquery.store import read_runs
-        from transforms.write.bigquery.tables import prepare
 
-        prepare(self.appender.dataset)
         return read_runs(self.appender.dataset)[0]
 
     def begin_anew(self, overwrite: bool) -> None:
@@ -188,8 +205,8 @@ class DatasetOutput:
         greatest = greatest_round(self.appender.dataset)
         return greatest if greatest == run.get("rounds") else greatest + 1
 
-    def store(self, dim: int) -> "RoundStore":
+    def store(self, dim: int, store_text: str) -> "RoundStore":
         """See ``Output``."""
         from transforms.write.bigquery.store import DatasetStore
 
-        return DatasetStore(self.appender)
+        return DatasetStore(self.appender, self.claim, store_text)

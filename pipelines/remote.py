@@ -7,6 +7,7 @@ from pipelines.dataflow import DATAFLOW, dataflow_args, is_template
 from pipelines.options import LOCAL_RUNNERS, Settings
 
 if TYPE_CHECKING:
+    from pipelines.outputs import DatasetOutput
     from pipelines.resume import OutputSeeds
     from transforms.embed.model import ModelFiles
     from transforms.write.bigquery.append import Appender
@@ -25,14 +26,15 @@ def run_remote(settings: Settings, model: "ModelFiles") -> int:
         OutputError: the dataset cannot be used.
     """
     from pipelines.detect_events import show_steps, warn
-    from pipelines.outputs import appender_of
+    from pipelines.outputs import dataset_output
 
-    appender = appender_of(settings)
+    output = dataset_output(settings)
     if settings.dry_run:
-        return show_steps(remote_pipeline(settings, model, appender, None))
+        return show_steps(remote_pipeline(settings, model, output.appender))
     _beam_args(settings)  # what is missing is to be told before the dataset is touched
-    seeds = _take_up(settings, model, appender)
-    pipeline = remote_pipeline(settings, model, appender, seeds)
+    with output.lock():
+        settings, seeds, number = _take_up(settings, model, output)
+    pipeline = remote_pipeline(settings, model, output.appender, seeds, number)
     warn(settings, model)
     say(f"reading {settings.pubsub_subscription} into {settings.output}; model: {model.model_id}")
     result = pipeline.run()
@@ -46,9 +48,16 @@ def run_remote(settings: Settings, model: "ModelFiles") -> int:
 
 
 def remote_pipeline(
-    settings: Settings, model: "ModelFiles", appender: "Appender", seeds: "OutputSeeds | None"
+    settings: Settings,
+    model: "ModelFiles",
+    appender: "Appender",
+    seeds: "OutputSeeds | None" = None,
+    number: int = 0,
 ) -> Any:
     """Make the whole graph, from the subscription to the tables.
+
+    Args:
+        number: the round that all rows are of.
 
     Raises:
         UsageError: Beam does not know the runner, or refuses an option.
@@ -58,12 +67,12 @@ def remote_pipeline(
     from transforms.read.transform import ReadMessages
     from transforms.write.transform import PublishChanges
 
-    runner = LOCAL_ENGINE if settings.runner in LOCAL_RUNNERS else settings.runner
-    pipeline = new_pipeline(runner, _beam_args(settings))
+    local = settings.dry_run or settings.runner in LOCAL_RUNNERS  # steps are shown without a cloud
+    pipeline = new_pipeline(LOCAL_ENGINE if local else settings.runner, _beam_args(settings))
     messages = pipeline | ReadMessages(settings.pubsub_subscription or "")
     mode = Mode(bounded=False, stored=False, seeds=seeds)
     detected = build(messages.read, settings, model, mode)
-    append(detected, appender, bounded=False, fetches=messages.fetches)
+    append(detected, appender, settings, False, number, messages.fetches)
     if settings.pubsub_topic:
         _ = detected.changes | PublishChanges(settings.pubsub_topic)
     return pipeline
@@ -78,40 +87,40 @@ def _beam_args(settings: Settings) -> list[str]:
     return dataflow_args([*given, *([] if engine in given else [engine])])
 
 
-def _take_up(settings: Settings, model: "ModelFiles", appender: "Appender") -> "OutputSeeds | None":
-    """Make the dataset ready; gives what an earlier run decided."""
-    from pipelines.detect_events import options_of, versions_of
-    from pipelines.outputs import DatasetOutput
-    from pipelines.resume import OutputSeeds
-    from pipelines.stream import refuse_other_kind
-    from transforms.write.bigquery.store import add_run, clear, greatest_round
+def _take_up(
+    settings: Settings, model: "ModelFiles", output: "DatasetOutput"
+) -> "tuple[Settings, OutputSeeds | None, int]":
+    """Begin a round of the job's own, which counts at once.
 
-    output = DatasetOutput(settings.output, appender)
+    Returns:
+        What is to be done, what an earlier run decided, and the number of the round.
+    """
+    from pipelines.detect_events import options_of, versions_of
+    from pipelines.resume import OutputSeeds
+    from pipelines.stream import refuse_other_kind, storing_as_before
+    from transforms.write.bigquery.store import add_run
+
     run = output.read_run()
-    if run is not None and not settings.overwrite:
-        refuse_other_kind(settings, model, run)
-    elif greatest_round(appender.dataset) >= 0:
-        clear(appender.dataset)  # nothing of it counts, or it is to be replaced
+    if run is None or settings.overwrite:
+        output.begin_anew(settings.overwrite)
         run = None
+    else:
+        refuse_other_kind(settings, model, run)
+        settings = storing_as_before(settings, run)
+    number = output.last_round(run or {}) + 1
     document = {
         "options": options_of(settings) | {"streaming": True},
         "engine": {"runner": settings.runner, "partitions": 1},
         "versions": versions_of(model),
         "counts": {},
-        "rounds": 0,
+        "rounds": number,
     }
-    if run is None or not _has_first_round(appender):
-        add_run(appender, 0, document)  # every row of such a job is of this round
+    add_run(output.appender, number, document)
     if run is None:
-        return None
+        return settings, None, number
     say(f"going on from {settings.output}")
-    return OutputSeeds(settings.output, settings.window_days, int(run.get("rounds", 0)))
-
-
-def _has_first_round(appender: "Appender") -> bool:
-    from transforms.write.bigquery.store import counts
-
-    return counts(appender.dataset, 0)
+    seeds = OutputSeeds(settings.output, settings.window_days, int(run.get("rounds", 0)))
+    return settings, seeds, number
 
 
 def _until_stopped(result: Any) -> int:

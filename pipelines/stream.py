@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -244,6 +244,7 @@ def _run(
     reset()
     clock = SteadyClock()
     earlier, seeds, letters = _take_up(settings, model, output, clock.now())
+    settings = storing_as_before(settings, earlier)
     session = Session(clock, _counters(earlier), observers, seeds, again=again)
     session.alerts = open_desk(sinks, settings, output.folder) if output.folder else None
     session.passed_over = len(seeds.unusable()) if seeds else 0
@@ -268,7 +269,7 @@ def _run(
 
         return partial(show_steps, pipeline)
     rounds = session.rounds = Rounds(
-        output.store(model.dim),
+        output.store(model.dim, settings.store_text),
         output.last_round(earlier),
         lambda: _summary(settings, model, earlier, session),
         letters,
@@ -385,13 +386,19 @@ def _take_up(
             "this machine has not reached: set it right, or choose another folder"
         )
     say(f"going on from {settings.output}: {articles:,} articles, {events:,} open events")
-    stored = run.get("options", {}).get("store_text", settings.store_text)
-    if stored != settings.store_text:
-        say(
-            f"--store_text {settings.store_text}, and {stored} before: rows that are there stay "
-            "as they are"
-        )
     return run, seeds, letters
+
+
+def storing_as_before(settings: Settings, run: dict[str, Any]) -> Settings:
+    """Keep of texts what the run before kept, unless the user says otherwise."""
+    stored = run.get("options", {}).get("store_text", settings.store_text)
+    if stored == settings.store_text:
+        return settings
+    if not settings.store_text_given:
+        say(f"--store_text {stored}, as before")
+        return replace(settings, store_text=stored)
+    say(f"--store_text {settings.store_text}, and {stored} before: rows that are there stay so")
+    return settings
 
 
 def refuse_other_kind(settings: Settings, model: "ModelFiles", run: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from pipelines.options import Parser, Settings, UsageError, parse_settings
 
 if TYPE_CHECKING:
     from pipelines.replay.hearing import Hearing
-    from pipelines.replay.letters import Attempted
+    from pipelines.replay.letters import Attempted, Letter
     from transforms.embed.model import ModelFiles
 
 _CARRIED = ("model", "max_tokens", "window_days", "granularity", "max_file_mb", "store_text")
@@ -154,6 +154,8 @@ def _plan(folder: Path, run: dict[str, Any], options: argparse.Namespace) -> "li
         with files_lock(folder):
             files = committed_files(folder, run)
             letters = read_letters(folder, files, wanted)
+            if not letters:
+                _say_others(read_letters(folder, files, Wanted(everything=True)))
             payloads = read_payloads(folder, filter(needs_payload, letters))
             asked = read_feeds(folder, files)
     except (OSError, ValueError) as error:  # pyarrow's are among them
@@ -163,6 +165,14 @@ def _plan(folder: Path, run: dict[str, Any], options: argparse.Namespace) -> "li
             "damaged one"
         ) from error
     return plan(letters, payloads, Known(listed, local_feeds(asked)))
+
+
+def _say_others(letters: "list[Letter]") -> None:
+    """Say which letters there are, when none was chosen."""
+    reasons = Counter((letter.stage, letter.reason) for letter in letters)
+    named = ", ".join(f"{n:,} {stage} {reason}" for (stage, reason), n in sorted(reasons.items()))
+    if named:
+        say(f"no such dead letters; there are {named}: choose by --stage and --reason")
 
 
 def _listed(lists: list[str]) -> dict[str, str]:

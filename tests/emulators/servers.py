@@ -4,6 +4,8 @@ import contextlib
 import os
 import socket
 import subprocess
+import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -94,6 +96,22 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
     raise RuntimeError(f"nothing answers at {url}:\n{logs}")
 
 
+def main() -> None:
+    """Run both until interrupted, with one empty dataset; print how to find them."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import bigquery
+
+    with tempfile.TemporaryDirectory() as folder, running_emulators(Path(folder) / "data") as found:
+        os.environ.update(found.variables())
+        bigquery.Client(PROJECT, AnonymousCredentials()).create_dataset(f"{PROJECT}.news")
+        print("In another shell:\n")
+        for name, value in found.variables().items():
+            print(f"export {name}={value}")
+        print(f"\nthen --output bigquery:{PROJECT}.news; Ctrl-C ends it", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
@@ -101,3 +119,7 @@ def _free_ports(count: int) -> list[int]:
     finally:
         for one in sockets:
             one.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,10 @@
 """The main job into BigQuery: what is in a dataset is what would be in a folder."""
 
 import json
+import os
 import threading
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -106,19 +108,57 @@ def test_a_round_that_was_cut_off_counts_for_nobody(bigquery, demo_arguments, mo
     assert bigquery.one(counted) == 44
 
 
-def test_two_runs_at_a_time_are_found_out(bigquery, demo_arguments, monkeypatch, capsys):
-    from transforms.write.bigquery import store
+def test_the_older_of_two_runs_finds_out_and_what_it_wrote_does_not_count(
+    bigquery, demo_arguments, monkeypatch, capsys
+):
+    from transforms.write.bigquery.append import Appender
+    from transforms.write.bigquery.claim import Claim
 
     detect(bigquery, *demo_arguments[:2], "--resume")
-    monkeypatch.setattr(store.DatasetStore, "begin", another_run)
+    before = places(bigquery)
+    append = Appender.append
+
+    def another_run_begins(self, table, rows):
+        monkeypatch.setattr(Appender, "append", append)
+        Claim(bigquery.dataset).take()
+        return append(self, table, rows)
+
+    monkeypatch.setattr(Appender, "append", another_run_begins)
     detect(bigquery, *demo_arguments, "--resume", expect=1)
-    assert "was written by another run meanwhile" in capsys.readouterr().err
+    assert "another run writes there now" in capsys.readouterr().err
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 44
+    assert places(bigquery) == before
 
 
-def another_run(self, run):
+def test_a_batch_that_was_cut_off_is_not_brought_back_by_a_stream(
+    bigquery, demo_arguments, monkeypatch, stream
+):
     from transforms.write.bigquery import store
 
-    store.add_run(self._appender, 9, run | {"rounds": 9})
+    class CutOffError(BaseException):
+        pass
+
+    def cut_off(*_):
+        raise CutOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "add_run", cut_off)
+        with pytest.raises(CutOffError):
+            main([*demo_arguments, "--output", bigquery.output])
+    assert places(bigquery) == {}
+    stream(sorted(DROPPED.iterdir())[:6])
+    assert len(places(bigquery)) <= 6
+
+
+def test_what_was_seen_long_ago_is_known_after_a_restart(bigquery, tmp_path):
+    old, new = tmp_path / "old.txt", tmp_path / "new.txt"
+    old.write_text("Bridge closed in Oldtown\n\nThe bridge of Oldtown is closed for good.")
+    new.write_text("Mill burnt in Newtown\n\nThe mill of Newtown burnt down this morning.")
+    long_ago = datetime(2019, 3, 1, tzinfo=timezone.utc).timestamp()
+    os.utime(old, (long_ago, long_ago))
+    for _ in range(2):
+        detect(bigquery, "--input", str(tmp_path / "*"), "--resume")
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 2
 
 
 DROPPED = Path(__file__).parents[1] / "data" / "demo" / "dropped"
@@ -206,4 +246,4 @@ def test_a_job_goes_on_from_the_rows_of_the_one_before(bigquery, stream):
     assert {article: places(bigquery)[article] for article in first} == first
     assert len(places(bigquery)) == 21
     assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 21, "nothing comes twice"
-    assert bigquery.one("SELECT COUNT(*) FROM `{d}.runs`") == 1
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.runs`") == 2, "each job is a round"

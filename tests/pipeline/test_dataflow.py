@@ -186,7 +186,8 @@ def test_state_of_a_stream_is_kept_by_a_worker_apart(bigquery, model):
     prepare(appender.dataset)
     pipeline = new_pipeline("DirectRunner", ())
     read = read_once(pipeline, DROPPED, settings)
-    append(build(read, settings, model, Mode(bounded=False, stored=False)), appender, bounded=True)
+    detected = build(read, settings, model, Mode(bounded=False, stored=False))
+    append(detected, appender, settings, bounded=True)
     run_apart(pipeline.to_runner_api())
     add_run(appender, 0, {"rounds": 0})
     assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 20
@@ -267,11 +268,12 @@ def test_a_running_job_can_be_replaced(stream_pipeline):
         "have jobs drained and begun again with --resume, and say so in CHANGELOG; then write "
         "graph.json anew (see the end of this file)"
     )
-    for name, coders in released["steps"].items():
+    for name, told in released["steps"].items():
         step = renamed.get(name, name)
         assert step in now["steps"], f"{name} is gone: {fix}"
-        assert now["steps"][step] == coders, f"{step} takes other records: {fix}"
-    assert now["kept"] == released["kept"], f"what is kept has another form: {fix}"
+        assert now["steps"][step] == told, f"{step} takes or keeps other records: {fix}"
+    for record, fields in released["records"].items():
+        assert now["records"][record] == fields, f"{record} has another form: {fix}"
 
 
 def test_the_graph_of_the_release_is_written_down(stream_pipeline):

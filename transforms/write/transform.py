@@ -189,6 +189,7 @@ class AppendTable(beam.PTransform):
     table_name: str
     appender: Appender
     bounded: bool = True
+    number: int = 0  # the round that all rows are of
     most_rows: int = 500  # of a request
     wait_seconds: int = 2
 
@@ -201,7 +202,7 @@ class AppendTable(beam.PTransform):
     def expand(self, records: beam.PCollection) -> beam.PCollection[Rejected]:
         if self.appender.method == FILE_LOADS and self.bounded:
             return self._load(records)
-        append = beam.ParDo(_AppendDoFn(self.table_name, self.appender, self.most_rows))
+        append = beam.ParDo(_AppendDoFn(self))
         if self.bounded:
             return records | "Append" >> append.with_output_types(Rejected)
         record = Moved if self.table_name == MOVED else ROW_SOURCES[self.table_name].record
@@ -216,7 +217,9 @@ class AppendTable(beam.PTransform):
 
     def _load(self, records: beam.PCollection) -> beam.PCollection[Rejected]:
         dataset, table = self.appender.dataset, self._table
-        rows = beam.FlatMap(_plain_rows, self.table_name).with_outputs("rejected", main="rows")
+        rows = beam.FlatMap(_plain_rows, self.table_name, self.number).with_outputs(
+            "rejected", main="rows"
+        )
         made = records | "MakeRows" >> rows
         _ = made.rows | "Load" >> beam.io.WriteToBigQuery(
             f"{dataset.project}:{dataset.name}.{table.name}",
@@ -247,10 +250,11 @@ def _values(batch: tuple[Any, Iterable[Any]]) -> Iterable[Any]:
 class _AppendDoFn(beam.DoFn):
     """Sends the records of a bundle together: in a run that ends no timer is to be relied on."""
 
-    def __init__(self, table_name: str, appender: Appender, most_rows: int) -> None:
-        self._table_name = table_name
-        self._appender = appender
-        self._most_rows = most_rows
+    def __init__(self, settings: AppendTable) -> None:
+        self._table_name = settings.table_name
+        self._appender = settings.appender
+        self._most_rows = settings.most_rows
+        self._number = settings.number
 
     def start_bundle(self) -> None:
         self._waiting: list[Any] = []
@@ -268,6 +272,8 @@ class _AppendDoFn(beam.DoFn):
         records, self._waiting = self._waiting, []
         with timed("write"):
             rows = [row for record in records for row in rows_of(self._table_name, record)]
+            for row in rows:
+                row["round"] = self._number
             refused = self._appender.append(table_of(self._table_name), rows)
         _count_rows(self._table_name, len(records), len(rows))
         for one in refused:
@@ -276,12 +282,13 @@ class _AppendDoFn(beam.DoFn):
 
 
 def _plain_rows(
-    record: Any, table_name: str
+    record: Any, table_name: str, number: int
 ) -> Iterator[dict[str, Any] | TaggedOutput[Literal["rejected"], Rejected]]:
     table = table_of(table_name)
     rows: list[Row] = rows_of(table_name, record)
     _count_rows(table_name, 1, len(rows))
     for row in rows:
+        row["round"] = number
         refused = too_large(table, row, FILE_LOADS)
         if refused is None:
             yield plain_row(table, row)

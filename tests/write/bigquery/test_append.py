@@ -12,6 +12,7 @@ from tests.emulators.faults import ALWAYS, DROPPED, LOST
 from tests.emulators.marks import BIGQUERY
 from transforms.write.bigquery import append as module
 from transforms.write.bigquery.append import too_large
+from transforms.write.bigquery.claim import Claim
 from transforms.write.bigquery.methods import (
     FILE_LOADS,
     METHODS,
@@ -210,12 +211,18 @@ def test_a_stream_that_refuses_a_row_that_was_not_sent_stops_the_run(
         appender(STORAGE_WRITE).append(ARTICLES, articles(make_row, "a", "b"))
 
 
+def claimed(appender):
+    claim = Claim(appender.dataset)
+    claim.take()
+    return DatasetStore(appender, claim)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_round_with_a_row_too_large_has_its_letter_and_counts(
     method, appender, make_row, prepared, monkeypatch
 ):
     monkeypatch.setitem(module.MOST_ROW_BYTES, method, 200_000)
-    store = DatasetStore(appender(method))
+    store = claimed(appender(method))
     store.begin({"rounds": 0})
     rows = [row | {"round": 1} for row in articles(make_row, "a", "large")]
     rows[1]["body"] = "x" * 300_000
@@ -230,7 +237,7 @@ def test_a_round_with_a_row_too_large_has_its_letter_and_counts(
 def test_a_round_that_could_not_be_written_whole_does_not_count(
     faults, appender, make_row, prepared
 ):
-    store = DatasetStore(appender(STREAMING_INSERTS, patience_seconds=0.6))
+    store = claimed(appender(STREAMING_INSERTS, patience_seconds=0.6))
     store.begin({"rounds": 0})
     faults.add("tables/events/insertAll", "quotaExceeded", ALWAYS)
     rows = {
@@ -242,7 +249,7 @@ def test_a_round_that_could_not_be_written_whole_does_not_count(
     assert prepared.one("SELECT COUNT(*) FROM `{d}.articles`") == 1
     assert shown(prepared) == [], "its rows are there, but its round does not count"
     faults.faults.clear()
-    again = DatasetStore(appender(STREAMING_INSERTS))
+    again = claimed(appender(STREAMING_INSERTS))
     again.begin({"rounds": 0})
     again.publish(2, {n: [r | {"round": 2} for r in own] for n, own in rows.items()},
                   lambda: {"rounds": 2})  # fmt: skip

@@ -258,9 +258,20 @@ def appender_of(bigquery):
     return lambda method: Appender(bigquery.dataset, method)
 
 
-def make_table(bigquery, name, schema):
+def make_table(bigquery, name, schema, made_by="newsevents"):
     table = google_bigquery.Table(bigquery.dataset.table(name), schema=schema)
+    table.labels = {"made_by": made_by}
     bigquery.client.create_table(table)
+
+
+def test_a_table_of_somebody_else_is_never_touched(bigquery):
+    schema = [google_bigquery.SchemaField("host", "STRING")]
+    make_table(bigquery, "alerts", schema, made_by="ops")
+    bigquery.client.query(f"INSERT `{bigquery.dataset.table('alerts')}` VALUES ('a')").result()
+    with pytest.raises(OutputError, match="alerts was not made by newsevents"):
+        prepare(bigquery.dataset)
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.alerts`") == 1
+    assert len(bigquery.client.get_table(bigquery.dataset.table("alerts")).schema) == 1
 
 
 def older_events():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas import Rejected
-from schemas.tables import Table
+from schemas.tables import RUNS, Table
 from transforms._shared.rejects import RejectError, rejected
 from transforms.write.bigquery.client import (
     PASSING,
@@ -29,7 +29,13 @@ _MB = 10**6
 MOST_ROW_BYTES = {FILE_LOADS: 90 * _MB, STORAGE_WRITE: 9 * _MB, STREAMING_INSERTS: 9 * _MB}
 _MOST_ROWS = 500  # of a request, as BigQuery advises
 PATIENCE_SECONDS = 300.0
+_ROW_PASSING = PASSING | {"stopped", "timeout"}  # reasons of rows of a request that was taken
 _ANSWER_SECONDS = 30.0  # for one request; a connection that hangs is given up, and it is sent again
+
+
+class _RowError(NamedTuple):
+    passing: bool  # the row may be taken when it is sent again
+    said: str
 
 
 class Refused(NamedTuple):
@@ -91,6 +97,21 @@ class Appender:
                 refused += self._send(table, part)
         return refused
 
+    def check(self) -> None:
+        """Make sure that rows could be appended, before anything is removed.
+
+        Raises:
+            OutputError: BigQuery cannot be reached that way, or does not let us.
+        """
+        if self.method != STORAGE_WRITE:
+            return
+        name = f"{self._path(RUNS)}/streams/_default"
+        with explained(self.dataset, "append to it"):
+            write_client().get_write_stream(name=name, timeout=_ANSWER_SECONDS)
+
+    def _path(self, table: Table) -> str:
+        return f"projects/{self.dataset.project}/datasets/{self.dataset.name}/tables/{table.name}"
+
     def _most_rows(self) -> int:
         return 10**9 if self.method == FILE_LOADS else _MOST_ROWS
 
@@ -102,6 +123,29 @@ class Appender:
         return self._load(table, rows)
 
     def _insert(self, table: Table, rows: list[Row]) -> list[Refused]:
+        waiting = list(rows)
+        refused: list[Refused] = []
+
+        def insert() -> None:
+            """Send what waits; leave what may pass later."""
+            told = self._insert_once(table, waiting)
+            again = [row for row, error in zip(waiting, told) if error and error.passing]
+            refused.extend(
+                _refused(table, row, error.said)
+                for row, error in zip(waiting, told)
+                if error and not error.passing
+            )
+            waiting[:] = again
+            if again:
+                raise ServiceUnavailable(f"{len(again)} rows were put off")
+
+        from google.api_core.exceptions import ServiceUnavailable
+
+        self._retry()(insert)()
+        return refused
+
+    def _insert_once(self, table: Table, rows: list[Row]) -> "list[_RowError | None]":
+        """Send rows in one request; gives what was wrong with each."""
         errors = query_client(self.dataset.project).insert_rows_json(
             self.dataset.table(table.name),
             [json_row(table, row) for row in rows],
@@ -110,10 +154,12 @@ class Appender:
             retry=self._retry(),
             timeout=_ANSWER_SECONDS,
         )
-        told: dict[int, str] = {}
+        told: list[_RowError | None] = [None] * len(rows)
         for error in errors:
-            told.setdefault(int(error["index"]), _said(error.get("errors", ())))
-        return [_refused(table, rows[index], error) for index, error in sorted(told.items())]
+            causes = error.get("errors", ())
+            passing = bool(causes) and all(c.get("reason") in _ROW_PASSING for c in causes)
+            told[int(error["index"])] = _RowError(passing, _said(causes))
+        return told
 
     def _load(self, table: Table, rows: list[Row]) -> list[Refused]:
         import pyarrow as pa
@@ -162,8 +208,8 @@ class Appender:
         data = types.AppendRowsRequest.ArrowData()
         data.writer_schema.serialized_schema = batch.schema.serialize().to_pybytes()
         data.rows.serialized_record_batch = batch.serialize().to_pybytes()
-        path = f"projects/{self.dataset.project}/datasets/{self.dataset.name}/tables/{table.name}"
-        request = types.AppendRowsRequest(write_stream=f"{path}/streams/_default", arrow_rows=data)
+        stream = f"{self._path(table)}/streams/_default"
+        request = types.AppendRowsRequest(write_stream=stream, arrow_rows=data)
         errors: dict[int, str] = {}
         for response in write_client().append_rows(iter([request]), timeout=_ANSWER_SECONDS):
             errors |= {error.index: error.message for error in response.row_errors}

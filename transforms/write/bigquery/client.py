@@ -62,6 +62,11 @@ def write_client() -> "BigQueryWriteClient":
     )
 
     host = os.environ.get(_STREAMS)
+    if not host and os.environ.get(_REQUESTS):
+        raise OutputError(
+            f"{_REQUESTS} names an emulator, but {_STREAMS} (host:port of its streams) is not set: "
+            "set it, or choose another --bigquery_method"
+        )
     if not host:
         return BigQueryWriteClient()
     channel = grpc.insecure_channel(host)
@@ -103,7 +108,9 @@ def explained(dataset: Dataset, what: str) -> Iterator[None]:
         yield
     except (GoogleAPICallError, GoogleAuthError, RequestException, RetryError) as error:
         cause = error.cause if isinstance(error, RetryError) and error.cause else error
-        raise OutputError(f"{dataset}: cannot {what}: {_one_line(cause)}: {_fix(cause)}") from error
+        raise OutputError(
+            f"{dataset}: cannot {what}: {_one_line(cause)}: {_fix(cause, dataset)}"
+        ) from error
 
 
 def reason_of(error: BaseException) -> str:
@@ -112,7 +119,7 @@ def reason_of(error: BaseException) -> str:
     return str(errors[0].get("reason", "")) if isinstance(errors[0], dict) else ""
 
 
-def _fix(error: BaseException) -> str:
+def _fix(error: BaseException, dataset: Dataset) -> str:
     from google.api_core import exceptions
     from google.auth.exceptions import GoogleAuthError
 
@@ -125,7 +132,7 @@ def _fix(error: BaseException) -> str:
     if isinstance(error, GoogleAuthError):
         return _LOGIN
     if isinstance(error, exceptions.NotFound):
-        return "make the dataset first: bq mk --dataset PROJECT:DATASET"
+        return f"make the dataset first: bq mk --dataset {dataset.project}:{dataset.name}"
     if isinstance(error, exceptions.BadRequest):
         return "see what BigQuery says, or choose another dataset"
     return "try again when BigQuery can be reached"

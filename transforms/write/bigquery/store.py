@@ -14,10 +14,12 @@ from schemas import SCHEMA_VERSION
 from schemas.tables import DEAD_LETTERS, RUNS, TABLES
 from transforms._shared.counts import count
 from transforms.write.bigquery.append import Appender, Refused
+from transforms.write.bigquery.claim import Claim
 from transforms.write.bigquery.client import explained, query_client
 from transforms.write.bigquery.dataset import Dataset
 from transforms.write.output import OutputError
 from transforms.write.rows import ROW_SOURCES, Row
+from transforms.write.stored_text import FULL, keep_text
 
 _TABLES = {table.name: table for table in TABLES}
 
@@ -25,9 +27,10 @@ _TABLES = {table.name: table for table in TABLES}
 class DatasetStore:
     """Publishes rounds as rows of a dataset; see ``RoundStore``."""
 
-    def __init__(self, appender: Appender) -> None:
+    def __init__(self, appender: Appender, claim: Claim, store_text: str = FULL) -> None:
         self._appender = appender
-        self._last = last_round(appender.dataset)
+        self._claim = claim
+        self._store_text = store_text
 
     def begin(self, run: dict[str, Any]) -> None:
         """See ``RoundStore``.
@@ -35,9 +38,8 @@ class DatasetStore:
         Raises:
             OutputError: the dataset cannot be written.
         """
-        if self._last is None:
+        if last_round(self._appender.dataset) is None:
             add_run(self._appender, run["rounds"], run)
-            self._last = run["rounds"]
 
     def check(self, number: int) -> None:
         """See ``RoundStore``; it is looked at when there is something to publish."""
@@ -50,18 +52,13 @@ class DatasetStore:
         Raises:
             OutputError: it cannot be written, or another run wrote here meanwhile.
         """
-        dataset = self._appender.dataset
-        if last_round(dataset) != self._last:
-            raise OutputError(
-                f"{dataset} was written by another run meanwhile: let one run at a time write "
-                "there, and go on with --resume"
-            )
+        self._claim.check()
         refused: list[Refused] = []
         for name, own in rows.items():
             refused += self._appender.append(_TABLES[name], own)
         self._write_letters(refused, number)
+        self._claim.check()
         add_run(self._appender, number, run())
-        self._last = number
 
     def sign(self, run: dict[str, Any]) -> None:
         """See ``RoundStore``; a round without rows leaves no trace here."""
@@ -70,7 +67,9 @@ class DatasetStore:
         letters = [
             row | {"round": number}
             for one in refused
-            for row in ROW_SOURCES[DEAD_LETTERS.name].rows(one.letter())
+            for row in ROW_SOURCES[DEAD_LETTERS.name].rows(
+                keep_text(one.letter(), self._store_text)
+            )
         ]
         if letters and (again := self._appender.append(DEAD_LETTERS, letters)):
             raise OutputError(f"{self._appender.dataset}: {again[0].error}")
@@ -111,16 +110,6 @@ def last_round(dataset: Dataset) -> int | None:
     """
     found = _one(dataset, f"SELECT MAX(round) FROM `{dataset.table(RUNS.name)}`")
     return None if found is None else int(found)
-
-
-def counts(dataset: Dataset, number: int) -> bool:
-    """Say whether a round counts.
-
-    Raises:
-        OutputError: the dataset cannot be read.
-    """
-    table = dataset.table(RUNS.name)
-    return bool(_one(dataset, f"SELECT COUNT(*) FROM `{table}` WHERE round = {number}"))
 
 
 def read_runs(dataset: Dataset) -> tuple[dict[str, Any] | None, str]:

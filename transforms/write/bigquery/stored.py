@@ -16,6 +16,9 @@ _TABLES = {table.name: table for table in TABLES}
 _MARGIN = timedelta(days=1)
 # Feeds that are gone are asked once a month, and what is known of them is in their last row.
 _LONGER = {"fetch_log": timedelta(days=45)}
+# Where the time of a row can lie before that of the articles of the window: a dropped file of long
+# ago is seen as of its own time.
+_WHOLE = frozenset({"sightings", "event_articles"})
 
 
 def window_start(dataset: Dataset, window: timedelta) -> datetime | None:
@@ -63,10 +66,11 @@ def read_batches(
     day = _TABLES[table].partition_by
     parameters: list[Any] = [ScalarQueryParameter("rounds", "INT64", rounds)]
     bound = ""
-    if since is not None:
+    if since is not None and table not in _WHOLE:
         start = since - _LONGER.get(table, timedelta())
         parameters.append(ScalarQueryParameter("since", "TIMESTAMP", start))
-        bound = f"AND {day} >= @since"
+        undated = " OR NOT time_known" if table == "articles" else ""
+        bound = f"AND ({day} >= @since{undated})"
     names = ", ".join(f"`{name}`" for name in columns)
     query = f"""
         SELECT {names} FROM `{dataset.table(table)}`
