@@ -14,12 +14,23 @@ from typing import Any
 
 from pipelines.options import build_parser
 
-# The launcher gives this one itself.
-LEFT_OUT = frozenset({"help", "runner"})
+# What the template does not offer, and why. It always reads Pub/Sub: the command refuses a template
+# of a run that ends, and one of rounds away from this machine.
+LEFT_OUT = {
+    "help": "ends the command",
+    "runner": "given by the launcher",
+    **dict.fromkeys(("input", "feeds"), "refused: messages are read instead"),
+    **dict.fromkeys(("poll_seconds", "poll_bounds"), "refused: the job asks no feed"),
+    "metrics_port": "refused: it is a port of the machine that works",
+    "alerts": "refused: their outbox is a folder",
+    "partitions": "refused: it splits the search of a run that ends",
+    **dict.fromkeys(("max_file_mb", "fetch_timeout_seconds"), "no effect: for files and feeds"),
+    **dict.fromkeys(("report", "limit"), "no effect: nothing is shown of a dataset"),
+    "dry_run": "no job: the launcher would wait for one in vain",
+}
 
 _PROJECT = r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 _NAME = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
-_SPAN = r"[0-9]+(\.[0-9]+)?[smhd]"
 _ABOVE_ZERO = r"([1-9][0-9]{0,5}(\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)"
 
 # What a parameter of this name may hold; without look-ahead, which the service may not know.
@@ -27,15 +38,23 @@ _BY_NAME = {
     "output": ("TEXT", rf"^bigquery:{_PROJECT}\.[A-Za-z0-9_]+$"),
     "pubsub_subscription": ("PUBSUB_SUBSCRIPTION", rf"^projects/{_PROJECT}/subscriptions/{_NAME}$"),
     "pubsub_topic": ("PUBSUB_TOPIC", rf"^projects/{_PROJECT}/topics/{_NAME}$"),
-    "feeds": ("TEXT", r"^https?://[^\s]+( https?://[^\s]+)*$"),
 }
+# What the command's help says of folders and rounds is said anew for a job on Dataflow.
+_HELP = {
+    "output": "dataset of BigQuery, as bigquery:PROJECT.DATASET; it has to exist, its tables are "
+    "made",
+    "streaming": "true: the job goes on until it is drained, and reads pubsub_subscription",
+    "pubsub_subscription": "subscription that is read, as projects/PROJECT/subscriptions/NAME; "
+    "with streaming=true",
+    "overwrite": "replace what the dataset holds, if it is the output of newsevents",
+    "resume": "go on from what the dataset holds, if anything: same ids, nothing twice",
+}
+# Only by these is there a template at all.
+_NEEDED = frozenset({"output", "streaming", "pubsub_subscription"})
 # … or of this type, by the name of the function that reads it.
 _BY_TYPE = {
     "_positive_int": ("NUMBER", r"^[1-9][0-9]{0,8}$"),
-    "_partitions": ("NUMBER", r"^[1-9][0-9]{0,3}$"),
-    "_port": ("NUMBER", r"^(0|[1-9][0-9]{0,4})$"),
     "positive_float": ("NUMBER", rf"^{_ABOVE_ZERO}$"),
-    "bounds_of": ("TEXT", rf"^{_SPAN}:{_SPAN}$"),
     "int": ("NUMBER", r"^-?[0-9]{1,9}$"),
     "float": ("NUMBER", r"^-?[0-9]+(\.[0-9]+)?$"),
 }
@@ -107,14 +126,13 @@ def metadata() -> dict[str, Any]:
 def flags(arguments: Iterable[str], switches: dict[str, dict[bool, str]]) -> Iterator[str]:
     """Turn the launcher's ``--name=value`` into flags that argparse takes.
 
-    A switch becomes its flag or is left out, a list becomes one flag for each of its values, and a
-    parameter that was left empty is not given.
+    A switch becomes its flag or is left out, a list of Beam's becomes one flag for each of its
+    values, and a parameter that was left empty is not given.
 
     Args:
         arguments: what the launcher gave.
         switches: for each name of a switch the flags that turn it on and off.
     """
-    repeated = _repeated() | _REPEATED_OF_BEAM
     for argument in arguments:
         flag, equals, value = argument.partition("=")
         name = flag.removeprefix("--")
@@ -124,7 +142,7 @@ def flags(arguments: Iterable[str], switches: dict[str, dict[bool, str]]) -> Ite
             chosen = switches[name].get(value.lower() == "true")
             if chosen:
                 yield chosen
-        elif name in repeated:
+        elif name in _REPEATED_OF_BEAM:
             yield from (f"{flag}={one}" for one in value.split())
         elif value:
             yield argument
@@ -141,18 +159,14 @@ def _options() -> list[argparse.Action]:
     return [action for action in build_parser()._actions if action.dest not in LEFT_OUT]
 
 
-def _repeated() -> frozenset[str]:
-    return frozenset(a.dest for a in _options() if isinstance(a.default, list))
-
-
 def _ours(action: argparse.Action) -> dict[str, Any]:
     kind, pattern = _rule(action)
-    entry = _entry(action.dest, kind, pattern, _help(action), optional=not action.required)
+    entry = _entry(action.dest, kind, pattern, _help(action), optional=action.dest not in _NEEDED)
     if action.choices:
         entry["enumOptions"] = [{"value": str(choice)} for choice in action.choices]
     if action.nargs == 0:
         entry["defaultValue"] = "true" if action.default else "false"
-    elif action.default not in (None, []):
+    elif action.default is not None:
         default = action.default
         entry["defaultValue"] = f"{default:g}" if isinstance(default, float) else str(default)
     return entry
@@ -184,10 +198,8 @@ def _rule(action: argparse.Action) -> tuple[str, str]:
 
 
 def _help(action: argparse.Action) -> str:
-    text = (action.help or "") % {"default": action.default}
-    if action.dest in _repeated():
-        text += " (several: with spaces between)"
-    return _sentence(text)
+    text = _HELP.get(action.dest, action.help or "")
+    return _sentence(text % {"default": action.default})
 
 
 def _sentence(text: str) -> str:

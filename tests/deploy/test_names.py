@@ -28,6 +28,25 @@ def test_parameters_in_the_readme_are_those_of_the_template(readme, metadata):
             assert re.search(patterns[name], value), (name, value)
 
 
+def test_a_job_by_hand_gets_what_terraforms_job_gets(readme):
+    job = (TERRAFORM / "job.tf").read_text(encoding="utf-8")
+    (by_hand,) = re.findall(r'--parameters "\^~\^([^"]*)"', readme)
+    given = dict(pair.split("=", 1) for pair in by_hand.split("~"))
+    set_here = set(re.findall(r'"(\w+)"', re.search(r"set_here = \[(.*?)\]", job, re.S)[1]))
+    assert given.keys() == set_here - {"overwrite", "pubsub_topic"}  # the topic only if asked for
+    assert f'disk_size_gb                     = "{given["disk_size_gb"]}"' in job
+    days = re.search(r'variable "window_days" \{.*?default += (\d+)', TEXT, re.S)[1]
+    assert given["window_days"] == days
+    for name in ("disk_size_gb", "window_days"):
+        assert f"--{name} {given[name]}" in readme
+
+
+def test_the_first_job_of_the_readme_can_store_no_texts(readme, metadata):
+    (options,) = re.findall(r"-var 'options=\{(\w+)=\"(\w+)\"\}'", readme)
+    assert options == ("store_text", "none")
+    assert options[0] in {p["name"] for p in metadata["parameters"]}
+
+
 def test_flags_in_the_readme_are_known(readme):
     (command,) = commands(readme, ".venv/bin/python -m pipelines.detect_events")
     arguments = command.replace("$", "").split()[3:]
@@ -50,7 +69,8 @@ def test_variables_in_the_readme_are_terraforms(readme):
     for name in set(re.findall(r"-var '?(\w+)=", readme)):
         assert f'variable "{name}"' in TEXT
     for name in ("min_workers", "max_workers", "delivery_attempts", "quiet_minutes",
-                 "notification_channels", "public_addresses"):  # fmt: skip
+                 "notification_channels", "public_addresses", "options", "operators",
+                 "deletion_protection"):  # fmt: skip
         assert f'variable "{name}"' in TEXT and f"`{name}" in readme
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipelines import template
-from pipelines.options import build_parser, refuse_unknown
+from pipelines.options import UsageError, build_parser, parse_settings, refuse_unknown
 from pipelines.remote import _job_of
 
 PARAMETERS = {p["name"]: p for p in template.metadata()["parameters"]}
@@ -23,10 +23,6 @@ GOOD_AND_BAD = {
         ["bigquery:my-project.news", "bigquery:example.com:my-project.news_2"],
         ["out/demo", "bigquery:my-project", "bigquery:my-project.news.articles", "bigquery:P.x y"],
     ),
-    "feeds": (
-        ["https://a.example/feed.xml", "https://a.example/x,y https://b.example/rss"],
-        ["feeds.txt", "ftp://a.example/x", "https://a.example/x  https://b.example/y", ""],
-    ),
     "pubsub_subscription": (
         ["projects/my-project/subscriptions/newsevents-items"],
         ["newsevents-items", "projects/my-project/topics/x", "projects/p/subscriptions/abc/d"],
@@ -35,9 +31,6 @@ GOOD_AND_BAD = {
         ["projects/my-project/topics/newsevents-events"],
         ["projects/my-project/subscriptions/newsevents", "projects/my-project/topics/"],
     ),
-    "poll_bounds": (["5m:6h", "1.5h:2d"], ["5m", "5m:", "5:6", "5m:6w"]),
-    "partitions": (["1", "64"], ["0", "-1", "1.5", "99999"]),
-    "metrics_port": (["0", "8080"], ["08", "-1", "http", "100000"]),
     "sdk_container_image": (
         [
             "europe-docker.pkg.dev/p/newsevents/worker:0.1.0",
@@ -91,9 +84,56 @@ def test_the_file_is_what_the_generator_gives_so_make_it_anew_when_an_option_cha
     )
 
 
-def test_every_option_but_the_runner_is_a_parameter():
-    ours = {a.dest for a in build_parser()._actions} - {"help"}
-    assert ours - PARAMETERS.keys() == {"runner"}
+def test_every_option_is_a_parameter_or_left_out_for_a_reason():
+    ours = {a.dest for a in build_parser()._actions}
+    assert ours - PARAMETERS.keys() == template.LEFT_OUT.keys()
+    for reason in template.LEFT_OUT.values():
+        assert re.match("refused|no effect|no job|given by the launcher|ends the command", reason)
+
+
+OF_EVERY_JOB = [
+    "--streaming", "--pubsub_subscription=projects/my-project/subscriptions/newsevents-items",
+    "--output=bigquery:my-project.newsevents",
+]  # fmt: skip
+REFUSED = {
+    "input": "x", "feeds": "https://a.example/f", "poll_seconds": "5", "poll_bounds": "5m:6h",
+    "metrics_port": "0", "alerts": "x.toml", "partitions": "2",
+}  # fmt: skip
+
+
+def test_what_is_left_out_as_refused_is_listed_here():
+    refused = {n for n, reason in template.LEFT_OUT.items() if reason.startswith("refused")}
+    assert refused == REFUSED.keys()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_command_refuses_what_is_left_out_as_refused(name):
+    with pytest.raises(UsageError):
+        parse_settings([*OF_EVERY_JOB, f"--{name}={REFUSED[name]}"])
+
+
+def test_what_is_left_out_as_without_effect_is_not_looked_at_by_a_job_of_messages():
+    """The modules that such a job goes through read no such setting."""
+    root = Path(__file__).parents[2]
+    names = [n for n, reason in template.LEFT_OUT.items() if reason.startswith("no effect")]
+    assert names == ["max_file_mb", "fetch_timeout_seconds", "report", "limit"]
+    job = (root / "pipelines/remote.py").read_text()
+    assert not re.search(rf"settings\.({'|'.join(names)})\b", job)
+    build = (root / "pipelines/flow.py").read_text().partition("\ndef compare(")[2]
+    assert build and not re.search(rf"settings\.({'|'.join(names)})\b", build)
+
+
+def test_nothing_but_a_stream_of_messages_is_a_template(capsys):
+    flags = ["--runner=DataflowRunner", "--feeds=https://a.example/f", OF_EVERY_JOB[2]]
+    assert template.launch([*flags, "--streaming=true"]) == 2
+    assert "let it read --pubsub_subscription" in capsys.readouterr().err
+    needed = {name for name, parameter in PARAMETERS.items() if not parameter["isOptional"]}
+    assert needed == {"output", "streaming", "pubsub_subscription"}
+
+
+def test_the_help_of_output_says_the_form_that_its_pattern_takes():
+    text = PARAMETERS["output"]["helpText"]
+    assert "bigquery:PROJECT.DATASET" in text and "Folder" not in text
 
 
 def test_the_service_reads_the_metadata_as_we_mean_it(metadata):
@@ -160,9 +200,8 @@ def test_help_texts_are_sentences():
         ("--fetch_pages=false", ["--nofetch_pages"]),
         ("--use_public_ips=false", ["--no_use_public_ips"]),
         ("--update=true", ["--update"]),
-        ("--feeds=https://a/x,1 https://b/", ["--feeds=https://a/x,1", "--feeds=https://b/"]),
         ("--resource_hints=a=8GB b=c;d:1", ["--resource_hints=a=8GB", "--resource_hints=b=c;d:1"]),
-        ("--alerts=", []),
+        ("--pubsub_topic=", []),
         ("--experiments=a,b", ["--experiments=a,b"]),
         ("--runner=DataflowRunner", ["--runner=DataflowRunner"]),
         ("--streaming", ["--streaming"]),

@@ -136,3 +136,12 @@ resource "google_service_account_iam_member" "deployer_as_worker" {
   role               = "roles/iam.serviceAccountUser"
   member             = local.deployer
 }
+
+# Whoever is to act as the deployer without a key.
+resource "google_service_account_iam_member" "operators_as_deployer" {
+  for_each = toset(var.operators)
+
+  service_account_id = google_service_account.deployer.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = each.value
+}

@@ -9,6 +9,20 @@ locals {
     "enable_dynamic_thread_scaling",
     var.gpu == null ? "" : "worker_accelerator=type:${coalesce(var.gpu, "none")};count:1;install-nvidia-driver",
   ])
+
+  metadata = jsondecode(file("${path.module}/../metadata.json"))
+
+  # What `options` may hold: the template's parameters but those that are set below, and `overwrite`,
+  # which the command refuses together with `resume`.
+  patterns = {
+    for parameter in local.metadata.parameters : parameter.name => parameter.regexes[0]
+    if !contains(local.set_here, parameter.name)
+  }
+  set_here = [
+    "streaming", "resume", "overwrite", "pubsub_subscription", "pubsub_topic", "output", "bigquery_method",
+    "window_days", "number_of_worker_harness_threads", "dataflow_service_options", "resource_hints",
+    "disk_size_gb", "sdk_container_image",
+  ]
 }
 
 # The specification that `gcloud dataflow flex-template build` would write.
@@ -19,7 +33,7 @@ resource "google_storage_bucket_object" "template" {
   content = jsonencode({
     image    = local.worker_image
     sdkInfo  = { language = "PYTHON" }
-    metadata = jsondecode(file("${path.module}/../metadata.json"))
+    metadata = local.metadata
   })
 }
 
@@ -50,7 +64,11 @@ resource "google_dataflow_flex_template_job" "newsevents" {
   on_delete                    = "drain"
   skip_wait_on_job_termination = false
 
+  # Steps that have another name than in the last release.
+  transform_name_mapping = jsondecode(file("${path.module}/../renamed_steps.json"))
+
   parameters = merge(
+    var.options,
     {
       streaming                        = "true"
       resume                           = "true"

@@ -13,6 +13,7 @@ resource "google_project_service" "needed" {
     "compute.googleapis.com",
     "dataflow.googleapis.com",
     "iam.googleapis.com",
+    "iamcredentials.googleapis.com", # for operators to act as the deployer
     "logging.googleapis.com",
     "monitoring.googleapis.com",
     "pubsub.googleapis.com",

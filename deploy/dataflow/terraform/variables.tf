@@ -96,6 +96,17 @@ variable "window_days" {
   }
 }
 
+variable "options" {
+  description = "Further parameters of the template, by the names in metadata.json, such as store_text = \"none\"."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name, value in var.options : can(regex(local.patterns[name], value))])
+    error_message = "Each is a parameter in metadata.json with a value that its pattern takes, and none that Terraform sets itself: ${join(", ", sort(keys(local.patterns)))}."
+  }
+}
+
 variable "machine_type" {
   description = "Machine of a worker; the model, its copy of the window and Beam need about 4 GB a process."
   type        = string
@@ -182,6 +193,17 @@ variable "delivery_attempts" {
   validation {
     condition     = var.delivery_attempts == 0 || (var.delivery_attempts >= 5 && var.delivery_attempts <= 100)
     error_message = "From 5 to 100, or 0."
+  }
+}
+
+variable "operators" {
+  description = "Who may act as the deployer, as user:…, group:… or serviceAccount:…; nobody by default."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for member in var.operators : can(regex("^(user|group|serviceAccount):[^@\\s:]+@[^@\\s:]+$", member))])
+    error_message = "Each is user:, group: or serviceAccount: with an address; never allUsers or allAuthenticatedUsers."
   }
 }
 

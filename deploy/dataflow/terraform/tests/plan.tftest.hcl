@@ -92,6 +92,70 @@ run "without_attempts_no_message_is_put_aside" {
   }
 }
 
+run "options_get_to_the_job" {
+  command = apply
+
+  variables {
+    options   = { store_text = "none", fetch_pages = "true", granularity = "story" }
+    operators = ["user:editor@example.org"]
+  }
+
+  assert {
+    condition     = google_dataflow_flex_template_job.newsevents[0].parameters["store_text"] == "none"
+    error_message = "Texts are stored although nobody wants them."
+  }
+
+  assert {
+    condition     = google_dataflow_flex_template_job.newsevents[0].parameters["streaming"] == "true"
+    error_message = "Options take the place of what the job needs."
+  }
+
+  assert {
+    condition     = google_service_account_iam_member.operators_as_deployer["user:editor@example.org"].role == "roles/iam.serviceAccountTokenCreator"
+    error_message = "An operator may not act as the deployer."
+  }
+}
+
+run "an_option_nobody_knows_is_refused" {
+  command = plan
+
+  variables {
+    options = { store_texts = "none" }
+  }
+
+  expect_failures = [var.options]
+}
+
+run "an_option_with_a_bad_value_is_refused" {
+  command = plan
+
+  variables {
+    options = { store_text = "nothing" }
+  }
+
+  expect_failures = [var.options]
+}
+
+run "an_option_that_terraform_sets_is_refused" {
+  command = plan
+
+  variables {
+    options = { output = "bigquery:my-project.other" }
+  }
+
+  expect_failures = [var.options]
+}
+
+run "the_public_is_no_operator" {
+  command = plan
+
+  variables {
+    operators = ["allAuthenticatedUsers"]
+  }
+
+  expect_failures = [var.operators]
+}
+
 run "latest_is_no_release" {
   command = plan
 
