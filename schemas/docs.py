@@ -34,8 +34,8 @@ the dataset say what is so now: `articles_latest`, `events_latest`, `event_artic
 and a row that stands twice once. Who asks a table itself adds
 `WHERE round IN (SELECT round FROM DATASET.runs)`.
 
-A job that reads messages on a runner such as Dataflow has no rounds: all its rows are of round 0
-and count at once. What is new there is asked of `event_changes`, by `time`, or heard by Pub/Sub.
+A job that reads messages on a runner such as Dataflow has one round, in which all its rows count at
+once. What is new there is asked of `event_changes`, by `time`, or heard by Pub/Sub.
 
 | Arrow | BigQuery |
 | --- | --- |

@@ -157,7 +157,12 @@ def test_only_what_has_no_narrower_place_is_granted_on_the_project():
     granted = [b for n, b in RESOURCES.items() if n.startswith("google_project_iam")]
     roles = {v for b in granted for v in walk(b) if str(v).startswith("roles/")}
     roles |= set(re.findall(r"roles/[\w.]+", str([b.get("for_each") for b in granted])))
-    assert roles == {"roles/dataflow.worker", "roles/bigquery.jobUser", "roles/dataflow.developer"}
+    assert roles == {
+        "roles/dataflow.worker",
+        "roles/dataflow.developer",
+        "roles/bigquery.jobUser",
+        "roles/bigquery.readSessionUser",
+    }
 
 
 def test_everything_is_named_newsevents():

@@ -23,7 +23,7 @@ MESSAGES = (
     "passed over",
     "private_address",
     "the counts do not add up",
-    "was written by another run meanwhile",
+    "another run writes there now",
     "a quota is used up",
     "remove the rows that are there",
 )

@@ -31,8 +31,9 @@ locals {
 # Roles that have no narrower place than the project.
 resource "google_project_iam_member" "worker" {
   for_each = toset([
-    "roles/dataflow.worker",  # take work from the service, write logs and metrics
-    "roles/bigquery.jobUser", # start load and query jobs
+    "roles/dataflow.worker",          # take work from the service, write logs and metrics
+    "roles/bigquery.jobUser",         # start load and query jobs
+    "roles/bigquery.readSessionUser", # read by stream what a job goes on from
   ])
 
   project = var.project

@@ -10,6 +10,8 @@ resource "google_project_service" "needed" {
   for_each = toset([
     "artifactregistry.googleapis.com",
     "bigquery.googleapis.com",
+    "bigquerystorage.googleapis.com",
+    "cloudresourcemanager.googleapis.com", # for Terraform to look up the project
     "compute.googleapis.com",
     "dataflow.googleapis.com",
     "iam.googleapis.com",

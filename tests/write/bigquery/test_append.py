@@ -36,7 +36,7 @@ class Streams:
         self.asked = 0
         monkeypatch.setattr(module, "write_client", lambda: self)
 
-    def append_rows(self, requests):
+    def append_rows(self, requests, timeout=None):
         self.asked += 1
         answer = self.answers.pop(0) if self.answers else None
         if answer is LOST:

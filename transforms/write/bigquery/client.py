@@ -26,7 +26,10 @@ PASSING = frozenset({
     "tableUnavailable",
 })  # fmt: skip
 QUOTAS = frozenset({"quotaExceeded", "rateLimitExceeded"})
-_ROLES = "grant roles/bigquery.dataEditor on the dataset and roles/bigquery.jobUser on the project"
+_ROLES = (
+    "grant roles/bigquery.dataEditor on the dataset, roles/bigquery.jobUser and "
+    "roles/bigquery.readSessionUser on the project"
+)
 _LOGIN = "run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS"
 
 
