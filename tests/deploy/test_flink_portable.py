@@ -133,7 +133,7 @@ def pool():
     try:
         wait_for(port, process)
         yield f"localhost:{port}"
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # not SIGINT, which a shell in the background has switched off
         process.wait(timeout=30)
     finally:
         with contextlib.suppress(ProcessLookupError):  # workers that outlived it

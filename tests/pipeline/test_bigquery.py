@@ -20,6 +20,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+# Each takes half a minute; what differs between them is tested in tests/write/bigquery.
+ONE_AT_ONCE = [
+    "storage_write",
+    pytest.param("streaming_inserts", marks=pytest.mark.slow),
+    pytest.param("file_loads", marks=pytest.mark.slow),
+]
 PLACES = "SELECT article_id, event_id FROM `{d}.articles_latest`"
 
 
@@ -69,7 +75,7 @@ def test_the_same_command_again_changes_nothing_and_another_one_is_refused(
     assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles`") == 20
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ONE_AT_ONCE)
 def test_a_run_goes_on_from_the_rows_of_an_earlier_one(bigquery, demo, demo_arguments, method):
     files, feeds = demo_arguments[:2], demo_arguments[2:]
     detect(bigquery, *files, "--resume", "--bigquery_method", method)
@@ -209,7 +215,7 @@ def stream(bigquery, pubsub):
     return run
 
 
-@pytest.mark.parametrize("method", ["storage_write", "streaming_inserts"])
+@pytest.mark.parametrize("method", ONE_AT_ONCE[:2])
 def test_a_stream_of_messages_ends_up_in_the_tables_and_in_a_topic(
     bigquery, pubsub, stream, method
 ):
