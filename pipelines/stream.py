@@ -340,12 +340,9 @@ class MakePoller:
 
 def _policy(settings: Settings) -> "Policy":
     from transforms.read.feed_state import Policy
-    from transforms.read.schedule import Bounds
 
     spans = settings.poll_bounds or (settings.poll_seconds, settings.poll_seconds)
-    least, most = (timedelta(seconds=seconds) for seconds in spans)
-    first = min(max(Bounds.first, least), most)
-    return Policy(Bounds(least, most, first))
+    return Policy.within(*(timedelta(seconds=seconds) for seconds in spans))
 
 
 def _take_up(

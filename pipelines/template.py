@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pipelines.options import build_parser
+from transforms.write.bigquery.methods import FILE_LOADS
 
 # What the template does not offer, and why. It always reads Pub/Sub: the command refuses a template
 # of a run that ends, and one of rounds away from this machine.
@@ -28,6 +29,9 @@ LEFT_OUT = {
     **dict.fromkeys(("report", "limit"), "no effect: nothing is shown of a dataset"),
     "dry_run": "no job: the launcher would wait for one in vain",
 }
+
+# Values that the command refuses for a job of messages.
+_REFUSED_VALUES = {"bigquery_method": frozenset({FILE_LOADS})}
 
 _PROJECT = r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 _NAME = r"[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
@@ -46,6 +50,8 @@ _HELP = {
     "streaming": "true: the job goes on until it is drained, and reads pubsub_subscription",
     "pubsub_subscription": "subscription that is read, as projects/PROJECT/subscriptions/NAME; "
     "with streaming=true",
+    "bigquery_method": "how rows get into BigQuery: storage_write (append by stream, the default) "
+    "or streaming_inserts (requests)",
     "overwrite": "replace what the dataset holds, if it is the output of newsevents",
     "resume": "go on from what the dataset holds, if anything: same ids, nothing twice",
 }
@@ -162,8 +168,8 @@ def _options() -> list[argparse.Action]:
 def _ours(action: argparse.Action) -> dict[str, Any]:
     kind, pattern = _rule(action)
     entry = _entry(action.dest, kind, pattern, _help(action), optional=action.dest not in _NEEDED)
-    if action.choices:
-        entry["enumOptions"] = [{"value": str(choice)} for choice in action.choices]
+    if choices := _choices(action):
+        entry["enumOptions"] = [{"value": choice} for choice in choices]
     if action.nargs == 0:
         entry["defaultValue"] = "true" if action.default else "false"
     elif action.default is not None:
@@ -191,10 +197,15 @@ def _entry(name: str, kind: str, pattern: str, text: str, optional: bool) -> dic
 def _rule(action: argparse.Action) -> tuple[str, str]:
     if action.nargs == 0:
         return _SWITCH
-    if action.choices:
-        return "ENUM", f"^({'|'.join(re.escape(str(choice)) for choice in action.choices)})$"
+    if choices := _choices(action):
+        return "ENUM", f"^({'|'.join(map(re.escape, choices))})$"
     by_type = _BY_TYPE.get(getattr(action.type, "__name__", ""), _ANYTHING)
     return _BY_NAME.get(action.dest, by_type)
+
+
+def _choices(action: argparse.Action) -> list[str]:
+    refused = _REFUSED_VALUES.get(action.dest, frozenset())
+    return [str(choice) for choice in action.choices or () if choice not in refused]
 
 
 def _help(action: argparse.Action) -> str:

@@ -88,7 +88,6 @@ def estimate(given: Assumptions, articles_per_day: float, method: str = "storage
     per_gb = {
         "storage_write": given.storage_write_gb * gb * 1e9 / 2**30,
         "streaming_inserts": given.inserts_gb * max(gb, given.rows),
-        "file_loads": 0.0,
     }
     return Cost(
         workers=worker_hours * an_hour,

@@ -28,9 +28,8 @@ def test_with_few_articles_one_pays_for_waiting_and_with_many_for_work(cost, giv
 def test_each_way_to_bigquery_has_its_price(cost, given):
     prices = {
         method: cost.estimate(given, 1e5, method).bigquery_write
-        for method in ("file_loads", "storage_write", "streaming_inserts")
+        for method in ("storage_write", "streaming_inserts")
     }
-    assert prices["file_loads"] == 0
     assert prices["storage_write"] == pytest.approx(16e9 / 2**30 * 0.025)
     assert prices["streaming_inserts"] == pytest.approx(16 * 0.05)
     small = dataclasses.replace(given, written_kb=2.0)  # eight rows of less than a KB each

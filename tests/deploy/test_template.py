@@ -263,3 +263,13 @@ def test_a_run_that_ends_is_no_template(capsys):
     assert template.launch([*arguments, "--template_location=gs://b/t"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("newsevents: a run that ends is no template")
+
+
+def test_a_way_into_bigquery_that_is_refused_for_messages_is_not_offered():
+    (method,) = (p for p in template.metadata()["parameters"] if p["name"] == "bigquery_method")
+    offered = [option["value"] for option in method["enumOptions"]]
+    given = ["--streaming", "--output", "bigquery:project.news", "--pubsub_subscription",
+             "projects/project/subscriptions/news", "--bigquery_method"]  # fmt: skip
+    assert [parse_settings([*given, one]).bigquery_method for one in offered] == offered
+    with pytest.raises(UsageError, match="too slow for messages"):
+        parse_settings([*given, "file_loads"])

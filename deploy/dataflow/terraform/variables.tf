@@ -80,8 +80,8 @@ variable "bigquery_method" {
   default     = "storage_write"
 
   validation {
-    condition     = contains(["storage_write", "streaming_inserts", "file_loads"], var.bigquery_method)
-    error_message = "One of storage_write, streaming_inserts and file_loads."
+    condition     = contains(["storage_write", "streaming_inserts"], var.bigquery_method)
+    error_message = "storage_write or streaming_inserts."
   }
 }
 

@@ -26,7 +26,6 @@ def test_a_run_that_was_killed_writes_what_one_that_was_not_does(tmp_path):
     assert found["requests"] >= found["alerts"] > 0
 
 
-@pytest.mark.slow
 def test_alerts_come_at_least_once_when_a_run_is_killed_while_it_sends_them(tmp_path):
     found = kill(tmp_path, 6, 4, "--most", "24", "--moments", "post", "posted", "settle", "sign")
     assert sum(found["kills"].values()) == 6

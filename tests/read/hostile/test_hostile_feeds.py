@@ -367,12 +367,13 @@ def test_good_feeds_do_not_wait_for_those_that_hang(serve):
 def test_hanging_feeds_by_the_hundred_do_not_hold_up_good_ones_that_were_seen_before(serve):
     server = serve(f=answering(FEED), slow=lambda asked: [600.0])
     lines = [f"http://slow{n}.example/slow/{n}" for n in range(150)]
-    chain = Chain(server, [*lines, "http://a.example/f"], seconds=0.3)
+    deadline = 1.0
+    chain = Chain(server, [*lines, "http://a.example/f"], seconds=deadline)
     failing = FeedState(failures=1)
     chain.book._states |= {feed.feed_id: failing for feed in chain.feeds[:-1]}
     results = chain.round()
     assert len(results) == 151
-    assert results["http://a.example/f"].seconds < 2.0, "150 that hang take longer one by one"
+    assert results["http://a.example/f"].seconds < deadline, "behind others it would wait for one"
 
 
 # --- feeds of others ---
