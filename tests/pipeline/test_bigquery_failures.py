@@ -172,3 +172,15 @@ def test_a_dataset_of_another_version_or_model_is_refused_as_a_folder_is(bigquer
         add_run(appender, number, run | {"versions": run["versions"] | {name: value}})
         detect(bigquery, *arguments, expect=1)
         assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_nothing_is_removed_before_it_is_known_that_rows_can_be_written(
+    bigquery, stories, monkeypatch, capsys
+):
+    pattern = stories(0)
+    detect(bigquery, "--input", pattern)
+    monkeypatch.delenv("BIGQUERY_STORAGE_EMULATOR_HOST")
+    client.write_client.cache_clear()
+    detect(bigquery, "--input", pattern, "--overwrite", expect=1)
+    assert "BIGQUERY_STORAGE_EMULATOR_HOST" in capsys.readouterr().err
+    assert bigquery.one("SELECT COUNT(*) FROM `{d}.articles_latest`") == 3

@@ -155,6 +155,19 @@ def test_the_graph_of_a_run_that_ends_is_one_that_dataflow_takes(flags, model, m
     assert len(proto.SerializeToString()) < 10 * 2**20, "a job request may have 20 MB"
 
 
+def test_the_steps_are_shown_without_asking_any_cloud(flags, monkeypatch, capsys):
+    from apache_beam.io.gcp import gcsio
+
+    def asked(*_, **__):
+        raise AssertionError("Cloud Storage was asked")
+
+    monkeypatch.setattr(gcsio, "GcsIO", asked)
+    stream = ["--streaming", "--pubsub_subscription", "projects/news-local/subscriptions/news"]
+    for source in (stream, ["--feeds", "https://a.example/feed"]):
+        assert main([*flags, "--sdk_container_image", IMAGE, *source, "--dry_run"]) == 0
+        assert "AppendArticles" in capsys.readouterr().out
+
+
 def test_files_of_this_machine_are_refused_for_workers_elsewhere(flags, capsys):
     text = str(ROOT / "README.md")
     assert main([*flags, "--sdk_container_image", IMAGE, "--input", text]) == 2

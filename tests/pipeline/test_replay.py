@@ -90,6 +90,7 @@ def again(out, capfd):
         said = capfd.readouterr()
         assert code == expect, said.err
         assert "Traceback" not in said.err
+        go.said = said
         return said.out.splitlines()[-1] if code == 0 else said.err
 
     return go
@@ -275,6 +276,16 @@ def test_letters_are_chosen_by_time_and_stage(folder, out, run, again):
     assert "0 items of" in again(*chosen, "--stage", "parse")
     later = datetime.now(timezone.utc).replace(year=2100).isoformat(timespec="minutes")
     assert "0 items of" in again(*chosen, "--since", later)
+
+
+def test_a_reason_that_no_letter_has_is_answered_with_those_there_are(folder, run, again, capfd):
+    write(folder / "a.jsonl", record("a"), "{broken")
+    run()
+    again("--reason", "brokn_json", "--dry_run")
+    assert (
+        again.said.err.count("1 parse broken_json") + again.said.err.count("1 read broken_json")
+        == 1
+    )
 
 
 def test_an_output_that_is_being_written_is_refused(folder, out, run, again):

@@ -179,3 +179,16 @@ def test_a_run_that_goes_on_knows_what_came_before_by_hashes(how, tmp_path, capf
     assert len({row["event_id"] for row in rows}) == 1
     assert found["one.example"]["body"] != FERRY
     assert found["two.example"]["body"] == FERRY
+
+
+def test_a_run_that_goes_on_keeps_no_more_than_the_one_before_unless_it_is_told(tmp_path, capsys):
+    out = tmp_path / "out"
+    for number, options in enumerate((["--store_text", "none"], [], ["--store_text", "full"])):
+        (tmp_path / f"{number}.txt").write_text(f"Mill number {number} burnt\n\n{MARKER}")
+        os.utime(tmp_path / f"{number}.txt", (time.time() - 60,) * 2)
+        arguments = ["--input", str(tmp_path / "*.txt"), "--output", str(out), "--no-report"]
+        assert main([*arguments, "--resume", *options]) == 0
+    rows = pq.read_table(out / "articles", columns=["title", "body"]).to_pylist()
+    kept = {row["title"].split()[2] for row in rows if row["body"]}
+    assert (len(rows), kept) == (3, {"2"})
+    assert "--store_text none, as before" in capsys.readouterr().err

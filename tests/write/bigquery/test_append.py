@@ -254,3 +254,41 @@ def test_a_round_that_could_not_be_written_whole_does_not_count(
     again.publish(2, {n: [r | {"round": 2} for r in own] for n, own in rows.items()},
                   lambda: {"rounds": 2})  # fmt: skip
     assert shown(prepared) == ["a"]
+
+
+def test_rows_that_are_put_off_are_sent_again_alone_and_make_no_letters(
+    appender, make_row, prepared, monkeypatch
+):
+    sending = appender(STREAMING_INSERTS)
+    client = module.query_client(sending.dataset.project)
+    insert, sent = client.insert_rows_json, []
+
+    def put_off_once(table, rows, **options):
+        sent.append([row.get("article_id", "") for row in rows])
+        if len(sent) > 1:
+            return insert(table, rows, **options)
+        keep = [row for row in rows if row["article_id"] != "b"]
+        insert(table, keep, **options | {"row_ids": options["row_ids"][: len(keep)]})
+        return [{"index": 1, "errors": [{"reason": "backendError", "message": "busy"}]}]
+
+    monkeypatch.setattr(client, "insert_rows_json", put_off_once)
+    assert sending.append(ARTICLES, articles(make_row, "a", "b", "c")) == []
+    assert sent == [["a", "b", "c"], ["b"]]
+    add_run(sending, 0, {})
+    assert shown(prepared) == ["a", "b", "c"]
+
+
+def test_the_letter_of_a_refused_row_holds_no_more_than_is_to_be_stored(
+    appender, make_row, prepared, monkeypatch
+):
+    monkeypatch.setitem(module.MOST_ROW_BYTES, STREAMING_INSERTS, 200_000)
+    sending = appender(STREAMING_INSERTS)
+    claim = Claim(sending.dataset)
+    claim.take()
+    store = DatasetStore(sending, claim, "none")
+    store.begin({"rounds": 0})
+    rows = [row | {"round": 1, "body": "x" * 300_000} for row in articles(make_row, "large")]
+    store.publish(1, {ARTICLES.name: rows}, lambda: {"rounds": 1})
+    (letter,) = prepared.rows(f"SELECT payload, payload_sha256 FROM `{{d}}.{DEAD_LETTERS.name}`")
+    assert not letter["payload"]
+    assert len(letter["payload_sha256"]) == 64
