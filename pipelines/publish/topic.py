@@ -53,7 +53,8 @@ class Topic(Generic[Name]):
         self._topic = topic
         self._wait_seconds = wait_seconds
         self._stopping = stopping
-        self._client = _client(wait_seconds)
+        self._closed = False
+        self._client = _client(wait_seconds, lambda: self._closed)
         self._under_way: dict[Name, futures.Future[str]] = {}
 
     def publish(self, name: Name, message: Outgoing) -> None:
@@ -87,9 +88,9 @@ class Topic(Generic[Name]):
         return failed
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._client.stop()
-        self._client.transport.close()
+        """Let go of the connection; what is still under way is not tried again."""
+        self._closed = True
+        self._client.stop()  # the channel goes with its last user: closed now, it would raise there
 
 
 def _why(future: "futures.Future[str]") -> str:
@@ -110,7 +111,7 @@ def _why(future: "futures.Future[str]") -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _client(wait_seconds: float) -> Any:
+def _client(wait_seconds: float, is_closed: Callable[[], bool]) -> Any:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is raised as well
     try:
         from google.api_core import exceptions
@@ -135,7 +136,13 @@ def _client(wait_seconds: float) -> Any:
     flow = kinds.PublishFlowControl(
         _UNDER_WAY_MESSAGES, _UNDER_WAY_BYTES, kinds.LimitExceededBehavior.BLOCK
     )
-    retry = Retry(passing, initial=0.25, maximum=10.0, multiplier=2.0, timeout=wait_seconds)
+    retry = Retry(
+        lambda error: not is_closed() and passing(error),
+        initial=0.25,
+        maximum=10.0,
+        multiplier=2.0,
+        timeout=wait_seconds,
+    )
     timeout = min(wait_seconds, _CALL_SECONDS)
     try:
         return pubsub_v1.PublisherClient(

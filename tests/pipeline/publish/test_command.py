@@ -302,6 +302,20 @@ def test_a_run_that_is_to_end_does_not_wait_long_for_pubsub(pubsub, monkeypatch)
     began = time.monotonic()
     assert topic.settle() == {"a": "Pub/Sub did not answer in time"}
     assert time.monotonic() - began < 10
+    topic.close()
+
+
+def test_a_closed_topic_tries_nothing_again(pubsub):
+    name, _ = pubsub.create("news")
+    pubsub.stop()
+    topic = Topic(name, 600.0, lambda: False)
+    topic.publish("a", _Out(b"x", {}))
+    time.sleep(1)
+    topic.close()
+    until = time.monotonic() + 30
+    while any("CommitBatch" in thread.name for thread in threading.enumerate()):
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 class _Out:
