@@ -52,8 +52,10 @@ def count_signs(text: str) -> int:
     return sum(run.end() - run.start() for run in _RUN_OF_SIGNS.finditer(text))
 
 
-def split_signs(words: Iterable[str]) -> list[str]:
+def split_signs(words: list[str]) -> list[str]:
     """Split what is written without spaces into pairs of signs, as search engines do."""
+    if not _RUN_OF_SIGNS.search(" ".join(words)):
+        return words
     split: list[str] = []
     for word in words:
         at = 0

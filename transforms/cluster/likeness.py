@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +66,7 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
     frequencies.learn(seen)
     language = article.language if article.language_confidence >= _SURE_LANGUAGE else ""
     common = common_words(language)
-    rarity = {
-        term: _COMMON_RARITY if term in common else frequencies.idf(term) for term in sorted(seen)
-    }
+    rarity = frequencies.idfs(seen) | dict.fromkeys(common & seen, _COMMON_RARITY)
     weights = [weigh(terms.bags[channel], rarity) for channel in CHANNELS]
     spans = [name.casefold() for name in terms.names if " " in name][:_MAX_SPANS]
     rarity |= {
@@ -91,6 +90,7 @@ def measure_article(embedded: EmbeddedArticle, frequencies: DocumentFrequencies)
     )
 
 
+@lru_cache(maxsize=20_000)
 def _dates(name: str) -> bool:
     return COUNTING.issuperset(words(name))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,20 +40,16 @@ class PackedTerms:
 
 def pack(weights: Sequence[Mapping[str, float]], rarity: Mapping[str, float]) -> PackedTerms:
     """Pack the term weights of each channel; ``rarity`` knows every term."""
-    hashes: list[NDArray[np.uint32]] = []
-    values: list[NDArray[np.float16]] = []
-    rarities: list[NDArray[np.float16]] = []
-    for channel in weights:
-        hashed = np.fromiter((word_hash(term) & 0xFFFFFFFF for term in channel), np.uint32)
-        order = np.argsort(hashed, kind="stable")
-        hashes.append(hashed[order])
-        values.append(np.fromiter(channel.values(), np.float16)[order])
-        rarities.append(np.fromiter((rarity[term] for term in channel), np.float16)[order])
     sizes = np.array([len(channel) for channel in weights], np.uint16)
-    packed = np.concatenate(values)
+    terms = list(chain.from_iterable(weights))
+    hashes = np.fromiter(map(word_hash, terms), np.uint64, len(terms)).astype(np.uint32)
     of_channel = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.argsort(_keys(of_channel, hashes), kind="stable")
+    values = chain.from_iterable(channel.values() for channel in weights)
+    packed = np.fromiter(values, np.float64, len(terms)).astype(np.float16)[order]
+    rarities = np.fromiter(map(rarity.__getitem__, terms), np.float64, len(terms))
     masses = np.bincount(of_channel, packed.astype(np.float64), len(sizes)).astype(float)
-    return PackedTerms(np.concatenate(hashes), packed, np.concatenate(rarities), sizes, masses)
+    return PackedTerms(hashes[order], packed, rarities.astype(np.float16)[order], sizes, masses)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 
 from schemas import Article
@@ -46,6 +47,7 @@ class Terms:
     capitals: bool  # whether the script has any: without them names are only guessed
 
 
+@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """Fold possessives and regular plurals, so that "towns" meets "town"."""
     word = word.removesuffix("'s").removesuffix("'")
@@ -100,12 +102,7 @@ def extract_terms(article: Article) -> Terms:
     numbers = _NUMBER.findall(f"{article.title}\n{body[:3000]}")
     capitals = has_capitals(f"{article.title} {body}")
     spans = _names(article.title, body) if capitals else []
-    name_words = Counter(
-        stem(word)
-        for span in spans
-        for word in words(span)
-        if _names_something(word) and word not in COUNTING
-    )
+    name_words = Counter(word for span in spans for word in _name_words(span))
     if not capitals:  # what the title is about is as near as one gets
         said = set(body_words) or set(title_words)
         name_words = Counter(word for word in title_words if word in said)
@@ -119,8 +116,15 @@ def extract_terms(article: Article) -> Terms:
     return Terms(bags=bags, names=tuple(dict.fromkeys(spans)), capitals=capitals)
 
 
+@lru_cache(maxsize=65_536)
+def _name_words(span: str) -> tuple[str, ...]:
+    return tuple(
+        stem(word) for word in words(span) if _names_something(word) and word not in COUNTING
+    )
+
+
 def _terms(text: str) -> list[str]:
-    return [stem(word) for word in split_signs(words(text))]
+    return list(map(stem, split_signs(words(text))))
 
 
 def _names(title: str, body: str) -> list[str]:
@@ -154,9 +158,18 @@ class DocumentFrequencies:
 
     def idf(self, term: str) -> float:
         """Weigh a term by its rarity: ln of documents over documents that hold it, ≥ 0."""
-        documents = _BACKGROUND_SHARE * self._background_documents + self.stream_documents
-        holders = _BACKGROUND_SHARE * self._background.get(term, 0) + self.stream[term]
-        return math.log((documents + 1.0) / (holders + 0.5))
+        return self.idfs((term,))[term]
+
+    def idfs(self, terms: Iterable[str]) -> dict[str, float]:
+        """Weigh each of many terms as ``idf`` does."""
+        documents = _BACKGROUND_SHARE * self._background_documents + self.stream_documents + 1.0
+        background, stream, log = self._background.get, self.stream.get, math.log
+        return {
+            term: log(
+                documents / (_BACKGROUND_SHARE * background(term, 0) + stream(term, 0) + 0.5)
+            )
+            for term in terms
+        }
 
 
 def background_frequencies() -> DocumentFrequencies:
@@ -173,9 +186,9 @@ def background_frequencies() -> DocumentFrequencies:
 def weigh(bag: Mapping[str, int], rarity: Mapping[str, float]) -> Vector:
     """Turn counts into a unit TF-IDF vector: (1 + ln count) · idf; terms of weight 0 drop out."""
     raw = {
-        term: (1.0 + math.log(count)) * idf
+        term: idf if count == 1 else (1.0 + math.log(count)) * idf
         for term, count in bag.items()
         if (idf := rarity[term]) > 0.0
     }
-    norm = math.sqrt(sum(weight * weight for weight in raw.values()))
+    norm = math.sqrt(sum([weight * weight for weight in raw.values()]))
     return {term: weight / norm for term, weight in raw.items()} if norm else {}

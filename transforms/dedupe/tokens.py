@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms._shared.words import COUNTING, LETTER, SIGNS, Hashes, word_hash
+from transforms._shared.words import COUNTING, LETTER, SIGNS, Hashes, WordPattern, word_hash
 
 ORDINARY, NUMBER, NAME, OPPOSED, SIGN = range(5)
 _ENDER = 7  # of a sentence; only while a text is read
@@ -50,13 +50,13 @@ _OPPOSED = frozenset(
 Tokens = NDArray[np.uint32]  # 29 bits of hash, 3 bits of class
 
 _ABBREVIATED = "".join(
-    rf"(?<!\b{short})"
+    rf"(?<!\b{short}\.)"
     for short in ("[A-Z]", "Mr", "Mrs", "Ms", "Dr", "St", "Lt", "Sen", "Rep", "Gov", "Gen", "Prof")
 )
-_TAIL = rf"(?:[.,:]\d+)*(?:['’]{LETTER}+)?|[!?…。！？\n]|{_ABBREVIATED}\.(?=\W)"
-_TOKEN = re.compile(rf"{LETTER}+{_TAIL}")
+_TAIL = rf"(?:[.,:]\d+)*(?:['’]{LETTER}+)?|[!?…。！？\n]|\.(?=\W){_ABBREVIATED}"
+_TOKEN = WordPattern(rf"{LETTER}+{_TAIL}")
 _SIGN = re.compile(rf"[{SIGNS}]")
-_TOKEN_WITH_SIGNS = re.compile(rf"[{SIGNS}]|(?:(?![{SIGNS}]){LETTER})+{_TAIL}")
+_TOKEN_WITH_SIGNS = WordPattern(rf"[{SIGNS}]|(?:(?![{SIGNS}]){LETTER})+{_TAIL}")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _SIGN_NUMERALS = frozenset("〇零一二三四五六七八九十百千万億亿兆两")
 
