@@ -42,6 +42,9 @@ _WORD = WordPattern(rf"{LETTER}+(?:[.,:]\d+)*(?:['’]{LETTER}+)?")
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+_SLOTS = 2**16  # of the table hashes are looked up in,
+_MOST_IN_TABLE = 2000  # of which so few rarely collide
+_LAST_BITS = np.uint32(_SLOTS - 1)
 
 # Words that count or date, in the languages the sites write most; lower case.
 COUNTING = frozenset(
@@ -112,7 +115,45 @@ def shingle_hashes(tokens: list[str]) -> Hashes:
         mixed = mixed * _STEP + hashed[offset : offset + count]
         mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_A
         mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_B
-    return np.unique((mixed >> np.uint64(32)).astype(np.uint32))
+    return distinct((mixed >> np.uint64(32)).astype(np.uint32))
+
+
+def distinct(hashes: Hashes) -> Hashes:
+    """Give the distinct hashes in ascending order: what np.unique does, several times as fast."""
+    ordered = np.sort(hashes)
+    if not len(ordered):
+        return ordered
+    first = np.empty(len(ordered), bool)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
+
+
+def find_in(known: Hashes, asked: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find which of ``asked`` are among ``known``, distinct hashes in ascending order.
+
+    Those of a text of usual length are looked up by their last bits in a table, which is several
+    times as fast as in a sorted array.
+
+    Returns:
+        Places in ``asked``, and for each the place in ``known``.
+    """
+    if len(known) > _MOST_IN_TABLE:
+        at = known.searchsorted(asked)
+        places = np.flatnonzero(known.take(at, mode="clip") == asked)
+        return places, at.take(places)
+    slots, numbers = known & _LAST_BITS, np.arange(1, len(known) + 1)
+    table = np.zeros(_SLOTS, np.int16)
+    table[slots] = numbers
+    found = table.take(asked & _LAST_BITS)
+    places = np.flatnonzero(found != 0)
+    which = found.take(places).astype(np.intp) - 1
+    met = known.take(which) == asked.take(places)
+    places, which = places[met], which[met]
+    for hidden in np.flatnonzero(table[slots] != numbers).tolist():  # by one with the same bits
+        more = np.flatnonzero(asked == known[hidden])
+        places, which = np.append(places, more), np.append(which, np.full(len(more), hidden))
+    return places, which
 
 
 def overlap(a: Hashes, b: Hashes) -> int:
@@ -120,6 +161,4 @@ def overlap(a: Hashes, b: Hashes) -> int:
     if not len(a) or not len(b):
         return 0
     small, large = (a, b) if len(a) <= len(b) else (b, a)
-    at = np.searchsorted(large, small)
-    at[at == len(large)] = 0
-    return int(np.count_nonzero(large[at] == small))
+    return int(np.count_nonzero(large.take(large.searchsorted(small), mode="clip") == small))

@@ -54,22 +54,32 @@ def measure_candidates(
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     best = np.maximum.reduceat(rows, starts, axis=0)
     mean = np.add.reduceat(rows, starts, axis=0) / counts[:, None]
-    vector, brief = member.vector.astype(np.float64), float(member.brief)
+    brief = float(member.brief)
     of_event = np.array(
         [
             [
-                event.cosine(vector),
+                cosine,
                 *_time_features(member.at, event.oldest, event.newest),
                 math.log1p(len(event.members)),
                 math.log1p(len(nearest)),
                 brief,
             ]
-            for event, nearest in events
+            for cosine, (event, nearest) in zip(_to_mean(member, events), events)
         ]
     )
     of_brief = brief * np.column_stack([best[:, _BRIEF_AT], of_event[:, _SIZE_AT]])
     features = np.column_stack([best, mean, of_event, of_brief])
     return Candidates(tuple(event.event_id for event, _ in events), features)
+
+
+def _to_mean(member: Member, events: Sequence[tuple[OpenEvent, Sequence[Member]]]) -> list[float]:
+    """Give the cosine of a member to the mean of each event."""
+    sums = np.array([event.dense for event, _ in events])
+    products = np.vecdot(sums, member.vector.astype(np.float64)).tolist()
+    return [
+        product / event.length if event.length else 0.0
+        for product, (event, _) in zip(products, events)
+    ]
 
 
 def _time_features(at: float | None, oldest: float | None, newest: float | None) -> list[float]:

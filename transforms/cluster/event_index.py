@@ -21,6 +21,7 @@ from schemas.event import GRANULARITIES, MERGED
 from schemas.ids import event_id
 from schemas.notice import RETRACTED
 from transforms._shared.shards import WINDOW, WindowClock
+from transforms._shared.vectors import cosines
 from transforms.cluster.candidates import Candidates, measure_candidates
 from transforms.cluster.description import describe
 from transforms.cluster.join_model import Features, JoinModel, least_probability
@@ -450,9 +451,8 @@ class EventIndex:
         """Add an article to an open event; one that moves there was told of before."""
         state = self._events[event]
         if state.members:
-            latest = state.members[-_COMPARED:]
-            cosines = [float(np.dot(member.vector, old.vector)) for old in latest]
-            self._nearest[member.article_id] = max(cosines)
+            latest = [old.vector for old in state.members[-_COMPARED:]]
+            self._nearest[member.article_id] = max(cosines(member.vector, latest))
         state.absorb(member)
         state.contested |= contested
         self._event_of[member.article_id] = event
@@ -562,10 +562,10 @@ class EventIndex:
 
     def _state(self, event: OpenEvent, merged_into: str = "") -> EventState:
         centroid = event.centroid()
-        cosines = [float(member.vector @ centroid) for member in event.members]
+        nearness = cosines(centroid, [member.vector for member in event.members])
         noticed = self._told_of(event)
         taken_back = {n.article_id for n in noticed["notices"] if n.counts_as == RETRACTED}
-        told = describe(event, cosines, taken_back)
+        told = describe(event, nearness, taken_back)
         status = "closed" if self._clock.outside(event.newest) else "active"
         return EventState(
             event_id=event.event_id,
@@ -577,8 +577,8 @@ class EventIndex:
             summary_article_ids=tuple(quoted.article_id for quoted in told.summary),
             keywords=told.keywords,
             entities=told.entities,
-            cohesion_mean=sum(cosines) / len(cosines),
-            cohesion_min=min(cosines),
+            cohesion_mean=sum(nearness) / len(nearness),
+            cohesion_min=min(nearness),
             contested=event.contested,
             novelty=event.novelty,
             centroid=centroid.astype("<f4").tobytes(),

@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 
 from transforms._shared.words import SIGNS

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from schemas import Article, EmbeddedArticle
 from transforms._shared.scripts import is_latin
 from transforms._shared.shards import seconds
+from transforms._shared.vectors import cosines
 from transforms._shared.words import COUNTING, words
 from transforms.cluster.languages import common_words
 from transforms.cluster.packed_terms import Floats, PackedTerms, pack, shared_terms
@@ -134,8 +135,7 @@ def likeness(new: Member, old: Sequence[Member], containment: Sequence[float]) -
         shared terms; the share of each side's names and numbers that the other has.
     """
     shared = shared_terms(new.terms, [other.terms for other in old])
-    # One by one: a product of matrices rounds differently with the number of rows.
-    dense = [float(np.dot(new.vector, other.vector)) for other in old]
+    dense = cosines(new.vector, [other.vector for other in old])
     return np.column_stack(
         [
             dense,

@@ -31,6 +31,7 @@ class OpenEvent:
     oldest: float | None = None
     newest: float | None = None
     contested: bool = False
+    _length: float | None = None  # of the sum; None when it changed since it was measured
 
     def touch(self, at: float | None) -> None:
         """Stretch the event's span to include ``at``."""
@@ -43,6 +44,7 @@ class OpenEvent:
         if member.at is not None and self.newest is not None and member.at > self.newest:
             self.dense *= _faded(member.at - self.newest)
         self.dense += member.vector
+        self._length = None
         self.members.append(member)
         self.article_ids.add(member.article_id)
         self.touch(member.at)
@@ -66,6 +68,7 @@ class OpenEvent:
         if later is not None and earlier is not None:
             (self if later < earlier else other).dense *= _faded(abs(later - earlier))
         self.dense += other.dense
+        self._length = None
         self.members += other.members
         self.article_ids |= other.article_ids
         self.mentions += other.mentions
@@ -73,18 +76,21 @@ class OpenEvent:
         self.touch(other.newest)
         self.contested |= other.contested
 
+    @property
+    def length(self) -> float:
+        """The length of the sum of the members."""
+        if self._length is None:
+            self._length = math.sqrt(float(self.dense @ self.dense))
+        return self._length
+
     def centroid(self) -> NDArray[np.float32]:
         """Give the unit mean vector."""
-        norm = math.sqrt(float(self.dense @ self.dense))
-        return (self.dense / norm if norm else self.dense).astype(np.float32)
-
-    def cosine(self, vector: NDArray[np.float64]) -> float:
-        """Measure a unit vector against the mean."""
-        norm = math.sqrt(float(self.dense @ self.dense))
-        return float(self.dense @ vector) / norm if norm else 0.0
+        return (self.dense / self.length if self.length else self.dense).astype(np.float32)
 
     def judged(self, nearest: Sequence[Member]) -> list[Member]:
         """Choose the members an article is measured against: nearest, founder and latest."""
+        if len(self.members) == 1:
+            return self.members
         chosen = list(nearest[:_JUDGED_NEIGHBOURS])
         known = {member.article_id for member in chosen}
         for member in (self.members[0], *self.members[: -_JUDGED_LATEST - 1 : -1]):

@@ -165,9 +165,7 @@ class DocumentFrequencies:
         documents = _BACKGROUND_SHARE * self._background_documents + self.stream_documents + 1.0
         background, stream, log = self._background.get, self.stream.get, math.log
         return {
-            term: log(
-                documents / (_BACKGROUND_SHARE * background(term, 0) + stream(term, 0) + 0.5)
-            )
+            term: log(documents / (_BACKGROUND_SHARE * background(term, 0) + stream(term, 0) + 0.5))
             for term in terms
         }
 

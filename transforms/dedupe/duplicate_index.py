@@ -20,7 +20,7 @@ from transforms.dedupe.probe import (
     probe,
     quoted_share,
 )
-from transforms.dedupe.vectors import VectorShard
+from transforms.dedupe.vectors import VectorShard, nearest
 from transforms.dedupe.verdict_book import FURTHER, NEIGHBOURS, VerdictBook
 
 _COMMON = 200  # a hash in more articles than this is boilerplate and proposes nobody
@@ -104,17 +104,11 @@ class CandidateIndex:
 
     def _nearest(self, vector: NDArray[np.float32]) -> tuple[Near, ...]:
         """Find the nearest articles by cosine."""
-        found: list[Near] = []
-        least = -2.0  # cosine that an article of the next shard must reach
-        for name, shard in self._shards.items():
-            found += [
-                (-cosine, name, shard.entries[place][0])
-                for cosine, place in shard.vectors.search(vector, self.fetched, least)
-            ]
-            if len(found) > self.fetched:
-                found = sorted(found)[: self.fetched]
-                least = -found[-1][0]
-        return tuple(sorted(found))
+        slices = {name: shard.vectors for name, shard in self._shards.items()}
+        return tuple(
+            (-cosine, name, self._shards[name].entries[place][0])
+            for cosine, name, place in nearest(slices, vector, self.fetched)
+        )
 
     def _sharing(self, asked: Probe) -> tuple[Sharing, ...]:
         """Find articles that share enough sampled 3-grams."""

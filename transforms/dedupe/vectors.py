@@ -1,18 +1,19 @@
-"""Unit vectors of one slice of the window, searched by cosine."""
+"""Unit vectors of the slices of a window, searched by cosine."""
+
+from collections.abc import Mapping
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float32]
+from transforms._shared.vectors import Vector, cosines
 
 _STEPS = 127  # a component of a unit vector is stored as a whole number of 127ths
 _SPARE = 32  # nearest by the rounded vectors that are weighed exactly beyond what is wanted
-_LEEWAY = 0.02  # cosine: rounding moves one by 0.003 (standard deviation, 384 dimensions)
 
 
 class VectorShard:
-    """Finds the vectors nearest to another: looked for in 8 bits, then weighed exactly.
+    """Finds the vectors nearest to another, in 8 bits; ``nearest`` weighs them exactly.
 
     All vectors are read at every search, so nothing is trained and nothing depends on what came
     first. Rounded products are whole numbers: the same on every machine and with any number of
@@ -26,34 +27,29 @@ class VectorShard:
         self._rounded = faiss.IndexScalarQuantizer(
             dim, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
         )
-        self._vectors: list[Vector] = []
+        self.vectors: list[Vector] = []
 
     def __len__(self) -> int:
-        return len(self._vectors)
+        return len(self.vectors)
 
     def add(self, vector: Vector) -> None:
         """Let later searches find a unit vector; its place is the number of those before it."""
         self._rounded.add(np.rint(vector[None] * np.float32(_STEPS)))
-        self._vectors.append(vector)
+        self.vectors.append(vector)
 
-    def search(self, vector: Vector, k: int, least: float = -2.0) -> list[tuple[float, int]]:
-        """Find the ``k`` nearest of a cosine of at least ``least``.
+    def roughly(self, vector: Vector, asked: int) -> tuple[Vector, NDArray[np.int64]]:
+        """Find the ``asked`` nearest by rounded products, best first.
 
         Returns:
-            Cosine and place, best first; ties keep the older vector.
+            Products, to be compared with those of other shards for the same vector, and places.
         """
-        most = float(np.abs(vector).max())
-        scale = np.float32(_STEPS / most if most else 1.0)
-        asked = min(k + _SPARE, len(self))
+        asked = min(asked, len(self))
         if not asked:
-            return []
-        products, places = self._on_one_thread(np.rint(vector[None] * scale), asked)
-        cosines = products[0] / (scale * np.float32(_STEPS))
-        near = places[0][cosines >= least - _LEEWAY].tolist()
-        # One by one: a product of matrices rounds differently with the number of rows.
-        exact = [(float(np.dot(vector, self._vectors[place])), place) for place in near]
-        exact.sort(key=lambda pair: (-pair[0], pair[1]))
-        return [pair for pair in exact[:k] if pair[0] >= least]
+            return np.empty(0, np.float32), np.empty(0, np.int64)
+        most = float(np.abs(vector).max())
+        query = np.rint(vector[None] * np.float32(_STEPS / most if most else 1.0))
+        products, places = self._on_one_thread(query, asked)
+        return products[0], places[0]
 
     def _on_one_thread(
         self, query: Vector, asked: int
@@ -70,3 +66,22 @@ class VectorShard:
         finally:
             faiss.omp_set_num_threads(threads)
         return products, places
+
+
+def nearest(
+    shards: Mapping[int, VectorShard], vector: Vector, k: int
+) -> list[tuple[float, int, int]]:
+    """Find the ``k`` nearest in several slices.
+
+    Returns:
+        Cosine, name of the shard and place, best first; ties in the order of names and places.
+    """
+    found = [(name, shard, *shard.roughly(vector, k + _SPARE)) for name, shard in shards.items()]
+    if not found:
+        return []
+    best = np.argsort(-np.concatenate([products for *_, products, _ in found]), kind="stable")
+    at = [(name, shard, place) for name, shard, _, places in found for place in places.tolist()]
+    near = [at[number] for number in best[: k + _SPARE].tolist()]
+    exact = cosines(vector, [shard.vectors[place] for _, shard, place in near])
+    ranked = [(cosine, name, place) for cosine, (name, _, place) in zip(exact, near)]
+    return sorted(ranked, key=lambda one: (-one[0], one[1], one[2]))[:k]

@@ -8,12 +8,13 @@ little else, and that is how the two are told apart.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas import DuplicateVerdict
 from transforms.dedupe.alignment import Alignment, align
 from transforms.dedupe.fingerprint import Fingerprint
-from transforms.dedupe.sketch import shares
+from transforms.dedupe.sketch import shares, shares_with_each
 from transforms.dedupe.tokens import NAME, NUMBER, OPPOSED, ORDINARY
 
 NO_COPY = DuplicateVerdict(kind="none", of="", score=0.0, evidence="")
@@ -46,6 +47,11 @@ class Overlap:
 def measure(new: Fingerprint, old: Fingerprint) -> Overlap:
     """Measure how much of each text's 3-grams the other holds, in [0, 1]."""
     return Overlap(*shares(new.grams, old.grams))
+
+
+def measure_each(new: Fingerprint, others: Sequence[Fingerprint]) -> list[Overlap]:
+    """Measure the overlap with each of several texts."""
+    return [Overlap(*both) for both in shares_with_each(new.grams, [o.grams for o in others])]
 
 
 def _needed(steps: tuple[tuple[int, float], ...], shingles: int) -> float:

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
-import numpy as np
-
 from schemas import ComparedArticle, DuplicateVerdict, EmbeddedArticle, Neighbour
 from transforms._shared.shards import UNDATED, WINDOW, WindowClock
+from transforms._shared.vectors import cosines
 from transforms.dedupe.fingerprint import Fingerprint
 from transforms.dedupe.probe import Findings, Sharing, probe, shared_words
-from transforms.dedupe.verdict import NO_COPY, Overlap, compare, measure, quoted_evidence
+from transforms.dedupe.verdict import NO_COPY, Overlap, compare, measure_each, quoted_evidence
 
 NEIGHBOURS = 32  # nearest articles that are compared word for word and handed on,
 FURTHER = 160  # and those of which only the names are
@@ -151,10 +150,12 @@ class VerdictBook:
 
     def _nearest(self, new: Fingerprint, found: Findings) -> list[int]:
         """Choose the nearest originals by cosine, best first."""
-        ranked = []
-        for number in self._standing(number for _, _, number in found.by_vector):
-            entry = self._entries[number]
-            ranked.append((-_cosine(new, entry), self._clock.shard(entry.at), number))
+        weighed = {number: negative for negative, _, number in found.by_vector}
+        standing = self._standing(weighed)
+        others = [number for number in standing if number not in weighed]  # of copies
+        for number, cosine in zip(others, self._cosines(new, others)):
+            weighed[number] = -cosine
+        ranked = [(weighed[n], self._clock.shard(self._entries[n].at), n) for n in standing]
         return [number for _, _, number in sorted(ranked)[: self.neighbours + self.further]]
 
     def _sharing(self, new: Fingerprint, found: Findings) -> list[int]:
@@ -176,11 +177,10 @@ class VerdictBook:
 
     def _known(self, new: Fingerprint, numbers: tuple[int, ...]) -> dict[str, _Known]:
         """Measure originals against the new article, by id; its own revisions are left out."""
-        measured = {}
-        for number in dict.fromkeys(numbers):
-            entry = self._entries[number]
-            if entry.article_id != new.article_id:
-                measured[number] = _Known(number, entry, measure(new, entry))
+        others = {number: self._entries[number] for number in dict.fromkeys(numbers)}
+        others = {n: entry for n, entry in others.items() if entry.article_id != new.article_id}
+        both = measure_each(new, list(others.values()))
+        measured = {n: _Known(n, entry, b) for (n, entry), b in zip(others.items(), both)}
         # Of several revisions of one article the last named counts.
         found = (measured[number] for number in numbers if number in measured)
         return {known.entry.article_id: known for known in found}
@@ -201,6 +201,9 @@ class VerdictBook:
                     return number
         return None
 
+    def _cosines(self, new: Fingerprint, numbers: Iterable[int]) -> list[float]:
+        return cosines(new.vector, [self._entries[number].vector for number in numbers])
+
     def _ids(self, numbers: Iterable[int]) -> list[str]:
         return [self._entries[number].article_id for number in numbers]
 
@@ -213,22 +216,19 @@ def _note(shard: _Shard, number: int, new: Fingerprint) -> None:
         shard.by_text.setdefault(new.text_hash, number)
 
 
-def _cosine(new: Fingerprint, old: Fingerprint) -> float:
-    return float(np.dot(new.vector, old.vector))
-
-
 def _neighbours(
     new: Fingerprint, by_words: list[str], by_vector: list[str], known: dict[str, _Known]
 ) -> tuple[Neighbour, ...]:
     of_words, of_vector = set(by_words), set(by_vector)
+    weighed = cosines(new.vector, [other.entry.vector for other in known.values()])
     neighbours = [
         Neighbour(
             article_id=name,
-            cosine=_cosine(new, other.entry),
+            cosine=cosine,
             containment=other.both.of_new,
             via=_via(name in of_vector, name in of_words),
         )
-        for name, other in known.items()
+        for (name, other), cosine in zip(known.items(), weighed)
     ]
     return tuple(sorted(neighbours, key=lambda neighbour: -neighbour.cosine))
 
