@@ -17,6 +17,8 @@ from transforms.cluster.languages import split_signs
 CHANNELS = ("lead", "full", "title", "names", "numbers")
 _LEAD_WORDS = 120
 _FULL_WORDS = 400
+_MOST_CHARS = 6000  # that are searched for them,
+_LIKELY_CHARS = 3000  # most often it takes no more
 _BACKGROUND_FILE = "background_terms.tsv.gz"
 _BACKGROUND_SHARE = 0.5  # how much one background document counts against one seen in the stream
 _STREAM_HALF_LIFE = 50_000  # documents after which the streaming counts are halved
@@ -98,7 +100,7 @@ def extract_terms(article: Article) -> Terms:
     """Count an article's terms by channel."""
     body = article.body or article.description
     title_words = _terms(article.title)
-    body_words = _terms(body[:6000])[:_FULL_WORDS]
+    body_words = _first_terms(body, _FULL_WORDS)
     numbers = _NUMBER.findall(f"{article.title}\n{body[:3000]}")
     capitals = has_capitals(f"{article.title} {body}")
     spans = _names(article.title, body) if capitals else []
@@ -125,6 +127,14 @@ def _name_words(span: str) -> tuple[str, ...]:
 
 def _terms(text: str) -> list[str]:
     return list(map(stem, split_signs(words(text))))
+
+
+def _first_terms(text: str, most: int) -> list[str]:
+    """Split no more of a text than it takes; the last word of a part may be cut off."""
+    terms = _terms(text[:_LIKELY_CHARS])
+    if len(terms) <= most:
+        terms = _terms(text[:_MOST_CHARS])
+    return terms[:most]
 
 
 def _names(title: str, body: str) -> list[str]:

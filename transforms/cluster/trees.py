@@ -1,7 +1,7 @@
 """Boosted regression trees as flat arrays: small, exact, and without a library at run time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,18 @@ class Trees:
     right: NDArray[np.intp]
     value: Floats
     depth: int
+    children: NDArray[np.intp] = field(init=False, repr=False)  # left and right of each node
+
+    def __post_init__(self) -> None:
+        children = np.stack([self.left, self.right], axis=1).ravel()
+        object.__setattr__(self, "children", children)
 
     def score(self, row: Floats) -> float:
         """Give the ensemble's log odds for one row of features."""
         node = self.root
         for _ in range(self.depth):
-            goes_left = row.take(self.feature.take(node)) <= self.threshold.take(node)
-            node = np.where(goes_left, self.left.take(node), self.right.take(node))
+            goes_right = row.take(self.feature.take(node)) > self.threshold.take(node)
+            node = self.children.take(2 * node + goes_right)
         return self.base + float(self.value.take(node).sum())
 
 

@@ -42,8 +42,10 @@ class Postings:
         """
         if not len(hashes) or not (self._loose or self._blocks):
             return {}
-        loose = [self._loose.get(value, ()) for value in hashes.tolist()] if self._loose else []
-        holders = np.array([len(places) for places in loose] or np.zeros(len(hashes)), np.int64)
+        get = self._loose.get
+        loose = {at: held for at, value in enumerate(hashes.tolist()) if (held := get(value))}
+        holders = np.zeros(len(hashes), np.int64)
+        holders[list(loose)] = [len(places) for places in loose.values()]
         ranges = []
         for known, places in self._blocks:
             first, last = known.searchsorted(hashes), known.searchsorted(hashes, "right")
@@ -51,7 +53,9 @@ class Postings:
             ranges.append((places, first, last))
         telling = (holders > 0) & (holders <= common)
         found = [places[_ranges(first[telling], last[telling])] for places, first, last in ranges]
-        met = [place for places, kept in zip(loose, telling.tolist()) if kept for place in places]
+        met = [place for at, places in loose.items() if telling[at] for place in places]
+        if not met and not ranges:
+            return {}
         counted = np.unique_counts(np.concatenate([*found, np.array(met, np.uint32)]))
         return dict(zip(counted.values.tolist(), counted.counts.tolist()))
 
