@@ -97,7 +97,7 @@ def make_event(make_embedded):
             changes = {"article_id": f"a{number}", "event_time": at, "body": ""} | changes
             compared = ComparedArticle(make_embedded(**changes), NOT_A_COPY, ())
             member = measure_article(compared.embedded, frequencies)
-            event = event or OpenEvent("e", 1, 1.0, np.zeros(len(member.vector)))
+            event = event or OpenEvent("e", 1, 1.0)
             event.absorb(member)
             event.mentions.append(mention_of(compared, "member"))
         return event

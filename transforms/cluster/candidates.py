@@ -74,7 +74,7 @@ def measure_candidates(
 
 def _to_mean(member: Member, events: Sequence[tuple[OpenEvent, Sequence[Member]]]) -> list[float]:
     """Give the cosine of a member to the mean of each event."""
-    sums = np.array([event.dense for event, _ in events])
+    sums = np.array([event.dense for event, _ in events], np.float64)
     products = np.vecdot(sums, member.vector.astype(np.float64)).tolist()
     return [
         product / event.length if event.length else 0.0

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-import numpy as np
-
 from schemas import (
     Article,
     Assignment,
@@ -535,8 +533,7 @@ class EventIndex:
         """Open an event with its first article; give its id."""
         name = name or event_id(member.article_id, compared.embedded.article.revision)
         self._opened += 1
-        nothing = np.zeros(len(member.vector))
-        self._events[name] = OpenEvent(name, self._opened, round(novelty, 4), nothing)
+        self._events[name] = OpenEvent(name, self._opened, round(novelty, 4))
         self._join(member, name, contested, compared)
         return name
 

@@ -24,13 +24,14 @@ class OpenEvent:
     event_id: str
     opened: int  # place in the order of opening
     novelty: float
-    dense: NDArray[np.float64]
     members: list[Member] = field(default_factory=list)
     article_ids: set[str] = field(default_factory=set)
     mentions: list[Mention] = field(default_factory=list)  # copies and revisions included
     oldest: float | None = None
     newest: float | None = None
     contested: bool = False
+    # The decayed sum of the members: of one it is its vector, in the same memory.
+    dense: NDArray[np.float32] | NDArray[np.float64] | None = None
     _length: float | None = None  # of the sum; None when it changed since it was measured
 
     def touch(self, at: float | None) -> None:
@@ -41,9 +42,13 @@ class OpenEvent:
 
     def absorb(self, member: Member) -> None:
         """Add an original to the sum, fading what came long before it."""
-        if member.at is not None and self.newest is not None and member.at > self.newest:
-            self.dense *= _faded(member.at - self.newest)
-        self.dense += member.vector
+        if self.dense is None:
+            self.dense = member.vector
+        else:
+            faded = 1.0
+            if member.at is not None and self.newest is not None and member.at > self.newest:
+                faded = _faded(member.at - self.newest)
+            self.dense = self.sum * faded + member.vector
         self._length = None
         self.members.append(member)
         self.article_ids.add(member.article_id)
@@ -51,7 +56,7 @@ class OpenEvent:
 
     def without(self, member: Member, article_ids: Set[str]) -> "OpenEvent":
         """Give the event as it were without an original and its copies; its span stays."""
-        rest = OpenEvent(self.event_id, self.opened, self.novelty, np.zeros_like(self.dense))
+        rest = OpenEvent(self.event_id, self.opened, self.novelty)
         for other in self.members:
             if other is not member:
                 rest.absorb(other)
@@ -64,10 +69,13 @@ class OpenEvent:
 
     def take_over(self, other: "OpenEvent") -> None:
         """Become both events."""
-        later, earlier = self.newest, other.newest
-        if later is not None and earlier is not None:
-            (self if later < earlier else other).dense *= _faded(abs(later - earlier))
-        self.dense += other.dense
+        own, others = self.sum, other.sum
+        if self.newest is not None and other.newest is not None:
+            faded = _faded(abs(self.newest - other.newest))
+            own, others = (
+                (own * faded, others) if self.newest < other.newest else (own, others * faded)
+            )
+        self.dense = own + others
         self._length = None
         self.members += other.members
         self.article_ids |= other.article_ids
@@ -77,15 +85,21 @@ class OpenEvent:
         self.contested |= other.contested
 
     @property
+    def sum(self) -> NDArray[np.float64]:
+        """The decayed sum of the members, of which there is at least one."""
+        assert self.dense is not None
+        return self.dense.astype(np.float64, copy=False)
+
+    @property
     def length(self) -> float:
         """The length of the sum of the members."""
         if self._length is None:
-            self._length = math.sqrt(float(self.dense @ self.dense))
+            self._length = math.sqrt(float(self.sum @ self.sum))
         return self._length
 
     def centroid(self) -> NDArray[np.float32]:
         """Give the unit mean vector."""
-        return (self.dense / self.length if self.length else self.dense).astype(np.float32)
+        return (self.sum / self.length if self.length else self.sum).astype(np.float32)
 
     def judged(self, nearest: Sequence[Member]) -> list[Member]:
         """Choose the members an article is measured against: nearest, founder and latest."""

@@ -12,7 +12,7 @@ from transforms._shared.words import find_in, word_hash
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PackedTerms:
     """The terms of several channels, one after the other: 8 bytes a term.
 

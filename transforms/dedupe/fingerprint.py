@@ -17,7 +17,7 @@ _LEAST_QUOTED_WORDS = 60  # a shorter comment section cannot re-post an article
 _NOTHING = Sketch(np.empty(0, np.uint32))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """One article as the duplicate index keeps it: at most 100 KB, 10 KB at 800 words."""
 

@@ -19,7 +19,7 @@ Near = tuple[float, int, int]  # cosine with its sign changed, shard, number: be
 Sharing = tuple[float, str, int]  # share with its sign changed, article_id, number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One article as the search knows it: about 2 KB."""
 

@@ -12,7 +12,7 @@ _ALL = 2**32
 MOST_HASHES = 8192  # kept of one text; news has 300 to 1,500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sketch:
     """All 3-gram hashes of a text that lie below ``limit``, distinct and ascending.
 
