@@ -90,8 +90,9 @@ def read_tokens(text: str) -> Tokens:
     if np.count_nonzero(capitals) > _MOST_CAPITALISED * len(kind):
         kind[capitals] = ORDINARY
     else:
-        inside = np.unique(hashed[capitals & ~opens])
-        kind[capitals & opens & ~np.isin(hashed, inside)] = ORDINARY
+        opening = np.flatnonzero(capitals & opens)
+        named = np.isin(hashed[opening], hashed[capitals & ~opens])
+        kind[opening[~named]] = ORDINARY
     return np.asarray((hashed << np.uint32(CLASS_BITS)) | kind, np.uint32)
 
 
