@@ -66,6 +66,12 @@ def extract_article(identified: Identified) -> Extraction:
     )
 
 
+def has_page(identified: Identified) -> bool:
+    """Say whether a whole web page is to be read for the text of an entry."""
+    fetched = identified.page
+    return _is_page(identified.entry) or (fetched is not None and bool(fetched.html))
+
+
 def _page_of(identified: Identified) -> tuple[PageArticle | None, bool]:
     """Read the entry's own page or the one that was fetched for it.
 

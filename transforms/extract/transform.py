@@ -10,7 +10,7 @@ from apache_beam.pvalue import TaggedOutput
 from schemas import Extraction, Identified, Notice, Rejected
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
-from transforms.extract.extraction import extract_article
+from transforms.extract.extraction import extract_article, has_page
 from transforms.extract.page import quiet_libraries, release_memory
 
 STAGE = "extract"
@@ -40,7 +40,7 @@ class ExtractArticles(beam.PTransform):
 class _ExtractDoFn(beam.DoFn):
     def __init__(self, pages_between_cleanups: int) -> None:
         self._pages_between_cleanups = pages_between_cleanups
-        self._seen = 0
+        self._pages = 0
 
     def setup(self) -> None:
         quiet_libraries()
@@ -50,9 +50,10 @@ class _ExtractDoFn(beam.DoFn):
             yield identified
             return
         count(STAGE, "in")
-        self._seen += 1
-        if self._seen % self._pages_between_cleanups == 0:
-            release_memory()
+        if has_page(identified):
+            self._pages += 1
+            if self._pages % self._pages_between_cleanups == 0:
+                release_memory()
         try:
             with timed(STAGE):
                 extraction = extract_article(identified)

@@ -61,14 +61,16 @@ class LanguageDetector:
         letters = sum(map(len, _LETTERS.findall(text)))
         named = normalise_tag(declared)
         plausible = named in self._codes
-        ranked = [(_ALIASES.get(code, code), p) for code, p in self._identifier.rank(text)]
-        best, probability = ranked[0]
+        ranked = self._identifier.rank(text)
+        best, probability = _ALIASES.get(ranked[0][0], ranked[0][0]), ranked[0][1]
         short = letters < SHORT_LETTERS
         needed = SURE_PROBABILITY if short and plausible and best != named else MIN_PROBABILITY
         if letters >= _MIN_LETTERS and probability >= needed:
             return Language(best, probability)
         if plausible:
-            return Language(named, sum(p for code, p in ranked if code == named))
+            return Language(
+                named, sum(p for code, p in ranked if _ALIASES.get(code, code) == named)
+            )
         return Language(UNDETERMINED, probability)
 
 
