@@ -75,7 +75,7 @@ def without_page(identified: Identified) -> Identified | None:
     """Give an entry without the page that was fetched for it; None when it is a page itself."""
     if identified.page is None or _is_page(identified.entry):
         return None
-    return replace(identified, page=replace(identified.page, html=""))
+    return replace(identified, page=replace(identified.page, html="", access_state="feed_only"))
 
 
 def has_page(identified: Identified) -> bool:
