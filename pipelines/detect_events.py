@@ -161,13 +161,10 @@ def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:
         print(f"Tables: {settings.output}; ask the view events_latest")
     elif settings.report:
         from pipelines.report import ReportError
-        from pipelines.report.page import write_report
-        from pipelines.report.terminal import show_events
+        from pipelines.report.terminal import show_report
 
         try:
-            page = write_report(settings.output)
-            show_events(settings.output, settings.limit)
-            print(f"Page: {page}")
+            print(f"Page: {show_report(settings.output, settings.limit)}")
         except ReportError as error:
             if not settings.streaming and not settings.resume:
                 raise

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from pipelines.options import Settings
+from pipelines.options import LOCAL_RUNNERS, Settings
 from schemas import (
     Alert,
     Assignment,
@@ -116,7 +116,9 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
     new = identified.identified
     if settings.fetch_pages:
         new = new | "Fetch" >> FetchPages(allow_private=settings.allow_private_hosts)
-    extracted = new | "Extract" >> ExtractArticles()
+    # Elsewhere an engine has workers enough to keep every core busy with pages.
+    processes = None if settings.runner in LOCAL_RUNNERS else 0
+    extracted = new | "Extract" >> ExtractArticles(processes)
     as_of = settings.as_of if stored else None
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(

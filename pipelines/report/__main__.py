@@ -2,12 +2,9 @@
 
 import argparse
 import sys
-from dataclasses import replace
-from pathlib import Path
 from typing import NoReturn
 
-from pipelines.report import ReportError, load_view
-from pipelines.report.tables import output_folder
+from pipelines.report import ReportError
 
 
 class _Parser(argparse.ArgumentParser):
@@ -20,16 +17,13 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     from rich.text import Text
 
-    from pipelines.report.page import render_page, save_page
-    from pipelines.report.terminal import make_console, print_events
+    from pipelines.report.terminal import make_console, show_report
 
     try:
-        path = Path(options.html or output_folder(options.output) / "report.html")
-        view = load_view(options.output, max_events=max(options.max_events, options.limit))
-        save_page(render_page(replace(view, events=view.events[: options.max_events])), path)
-        console = make_console()
-        print_events(view, console, options.limit)
-        console.print(Text(f"Page: {path}"), soft_wrap=True)
+        path = show_report(
+            options.output, options.limit, options.html, max_events=options.max_events
+        )
+        make_console().print(Text(f"Page: {path}"), soft_wrap=True)
     except ReportError as error:
         print(f"report: {error}", file=sys.stderr)
         return 1

@@ -29,11 +29,12 @@ class Target:
         return f"{self.page}#{self.anchor}" if self.anchor else self.page
 
 
+MAX_EVENTS = 2000  # on a page
 _TEMPLATES = files("pipelines.report") / "templates"
 _STATE_ORDER = ("breaking", "developing", "fading", "over", "candidate", "none")
 
 
-def write_report(output: str, html_path: str | None = None, *, max_events: int = 2000) -> str:
+def write_report(output: str, html_path: str | None = None, *, max_events: int = MAX_EVENTS) -> str:
     """Write the page of ``output`` and give back its path; by default ``output``/report.html.
 
     Raises:

@@ -361,13 +361,21 @@ def _dataset(table: str, columns: tuple[str, ...], files: list[Path]) -> Any:
     """Open the files as one dataset of exactly ``columns``; absent columns read as null."""
     import pyarrow as pa
     import pyarrow.dataset as ds
+    from pyarrow.fs import LocalFileSystem
 
     expected = _arrow_schema(table)
     if not files:
         return pa.schema([expected.field(name) for name in columns]).empty_table()
     present: dict[str, list[Any]] = {}
-    for path in files:
-        schema = _schema_of(path)
+    known: list[Any] = []  # of the many files of a table nearly all have the same schema
+    form = ds.ParquetFileFormat()
+    here = LocalFileSystem()
+    fragments = [form.make_fragment(str(path), here) for path in files]
+    for path, fragment in zip(files, fragments):
+        schema = _schema_of(path, fragment)
+        if any(map(schema.equals, known)):
+            continue
+        known.append(schema)
         if columns[0] not in schema.names:
             raise ReportError(
                 f"{path}: lacks the column {columns[0]}, so it is no file of the table {table}; "
@@ -389,15 +397,16 @@ def _dataset(table: str, columns: tuple[str, ...], files: list[Path]) -> Any:
             f"{files[0].parent.parent}: its files differ in column types "
             f"({_one_line(error)}); write different versions into different folders"
         ) from error
-    return ds.dataset([str(path) for path in files], schema=pa.schema(fields), format="parquet")
+    return ds.FileSystemDataset(fragments, pa.schema(fields), form, here)
 
 
-def _schema_of(path: Path) -> Any:
+def _schema_of(path: Path, fragment: Any) -> Any:
+    """Read a file's footer, which the fragment keeps: every question would read it again."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return pq.read_schema(path)
+        fragment.ensure_complete_metadata()
+        return fragment.physical_schema
     except FileNotFoundError as error:
         raise FilesChangedError(path.parent.parent) from error
     except (OSError, pa.ArrowException) as error:

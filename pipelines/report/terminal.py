@@ -2,6 +2,8 @@
 
 import io
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal, TextIO
 
 from rich.console import Console
@@ -9,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report import wording
+from pipelines.report.page import MAX_EVENTS, render_page, save_page
+from pipelines.report.tables import output_folder
 from pipelines.report.view import EventView, ReportView, load_view
 
 _PLAIN_WIDTH = 120  # columns when the output is no terminal
@@ -33,13 +37,27 @@ def make_console(stream: TextIO | None = None) -> Console:
     )
 
 
-def show_events(output: str, limit: int = 20) -> None:
-    """Print the newest breaking and the largest events of ``output`` to standard output.
+def show_report(
+    output: str, limit: int = 20, html_path: str | None = None, *, max_events: int = MAX_EVENTS
+) -> str:
+    """Write the page of ``output`` and print its newest breaking and its largest events.
+
+    Args:
+        limit: events printed.
+        html_path: of the page; ``output``/report.html unless said otherwise.
+        max_events: on the page.
+
+    Returns:
+        The path of the page.
 
     Raises:
-        ReportError: the folder cannot be read; the message is one line.
+        ReportError: the folder cannot be read or the page cannot be written; one line.
     """
-    print_events(load_view(output, max_events=limit, max_articles=0), make_console(), limit)
+    view = load_view(output, max_events=max(max_events, limit))  # once for both: it takes longest
+    path = Path(html_path or output_folder(output) / "report.html")
+    save_page(render_page(replace(view, events=view.events[:max_events])), path)
+    print_events(view, make_console(), limit)
+    return str(path)
 
 
 def print_events(view: ReportView, console: Console, limit: int = 20) -> None:

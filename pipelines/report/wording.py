@@ -96,12 +96,12 @@ def clean_line(text: object, max_chars: int = 300) -> str:
     Longer text is cut and ends in an ellipsis.
     """
     raw = str(text)[: max_chars * 8]
-    visible = _MARKS.sub(r"\1", _HIDDEN.sub("", raw))
-    spaced = "".join(
-        " " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp") else char
-        for char in visible
-    )
-    line = " ".join(spaced.split())
+    if not raw.isprintable():  # printable text holds none of these but spaces
+        raw = "".join(
+            " " if unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn", "Zl", "Zp") else char
+            for char in _HIDDEN.sub("", raw)
+        )
+    line = " ".join(raw.split() if raw.isascii() else _MARKS.sub(r"\1", raw).split())
     return line if len(line) <= max_chars else line[: max_chars - 1].rstrip() + "…"
 
 

@@ -2,9 +2,20 @@ import apache_beam as beam
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as Pipeline
 from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
 
 from transforms.extract import transform
 from transforms.extract.transform import ExtractArticles
+
+PAGE = "<html><title>T</title><body><p>" + "Water rose in the harbour. " * 20 + "</p></body></html>"
+
+
+def _bundle(do_fn, *elements):
+    do_fn.setup()
+    do_fn.start_bundle()
+    outputs = [out for one in elements for out in do_fn.process(one, MIN_TIMESTAMP, GlobalWindow())]
+    return [*outputs, *do_fn.finish_bundle()]
 
 
 def _read(pipeline, identified):
@@ -36,7 +47,7 @@ def test_a_library_that_gives_up_makes_one_dead_letter(make_identified, monkeypa
         raise RecursionError("too deep")
 
     monkeypatch.setattr(transform, "extract_article", give_up)
-    outputs = list(transform._ExtractDoFn(10).process(make_identified(key="a")))
+    outputs = list(_bundle(transform._ExtractDoFn(0, 10), make_identified(key="a")))
     assert [(one.tag, one.value.reason, one.value.error) for one in outputs] == [
         ("rejected", "parse_failed", "RecursionError: too deep")
     ]
@@ -45,9 +56,10 @@ def test_a_library_that_gives_up_makes_one_dead_letter(make_identified, monkeypa
 def test_memory_is_released_after_the_given_number_of_pages(make_identified, monkeypatch):
     released = []
     monkeypatch.setattr(transform, "release_memory", lambda: released.append(True))
-    do_fn = transform._ExtractDoFn(3)
+    do_fn = transform._ExtractDoFn(0, 3)
     for _ in range(7):
-        list(do_fn.process(make_identified(title="T")))
+        _bundle(do_fn, make_identified(title="T"))
+        _bundle(do_fn, make_identified(content=PAGE, content_type="page"))
     assert len(released) == 2
 
 

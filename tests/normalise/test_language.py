@@ -1,4 +1,5 @@
 import pytest
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from transforms.normalise.language import LanguageDetector, normalise_tag
 
@@ -45,3 +46,13 @@ def test_a_long_text_is_detected_with_confidence(detector):
 )  # fmt: skip
 def test_a_tag_is_reduced_to_its_language(tag, code):
     assert normalise_tag(tag) == code
+
+
+def test_scores_are_those_of_the_library():
+    own, plain = (
+        LanguageDetector()._identifier,
+        LanguageIdentifier.from_model_file(MODEL_FILE, True),
+    )
+    plain.set_languages(sorted(code for code in plain.labels if len(code) == 2))
+    for text in (GERMAN, ENGLISH, "日本で大きな地震がありました", "Наводнение в порту", ""):
+        assert own.rank(text) == plain.rank(text)

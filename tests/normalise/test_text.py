@@ -1,10 +1,13 @@
 import hashlib
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.normalise.text import (
+    _COUNTED,
+    _WORD,
     clean_line,
     clean_text,
     content_hash,
@@ -86,3 +89,22 @@ def test_the_hash_is_of_words_alone():
     assert one != content_hash("bridge closes", "it s closed 13 ferries")
     assert one != content_hash("bridge closes it", "s closed 12 ferries")
     assert one == hashlib.sha256(b"bridge closes\nit s closed 12 ferries").hexdigest()
+
+
+# Long enough to be read as an array, of characters on which the ways to read could differ.
+TELLING = "aZ9_.,:'’-–“ \n\u00e9ß²\u0301\u0915\u093f中あ٣\U0001f600\U00020001\ud800\x1c\u2028\xa0"
+LONG = st.text(TELLING, max_size=40).map(lambda text: (text + " ") * 200)
+
+
+@settings(deadline=None)
+@given(LONG)
+def test_a_long_text_has_as_many_words_as_a_search_finds(text):
+    assert word_count(text) == sum(1 for _ in _COUNTED.finditer(text))
+
+
+@settings(deadline=None)
+@given(LONG)
+def test_a_long_text_has_the_hash_of_the_words_that_a_search_finds(text):
+    words = " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    plain = f"\n{words}".encode("utf-8", "surrogatepass")
+    assert content_hash("", text) == hashlib.sha256(plain).hexdigest()

@@ -33,10 +33,7 @@ def timed(stage: str) -> Iterator[None]:
     try:
         yield
     finally:
-        spent = (time.perf_counter_ns() - started) // 1000
-        Metrics.counter(stage, MICROSECONDS).inc(spent)
-        with _lock:
-            _live[stage, MICROSECONDS] += spent
+        count(stage, MICROSECONDS, (time.perf_counter_ns() - started) // 1000)
 
 
 def snapshot() -> dict[tuple[str, str], int]:

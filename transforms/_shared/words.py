@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+
+from transforms._shared.characters import Kinds, character_table, code_points, spaced
 
 SHINGLE_WORDS = 3  # word n-gram length: finds cut and re-ordered copies, ignores lone words
 
@@ -39,6 +41,10 @@ class WordPattern:
 
 
 _WORD = WordPattern(rf"{LETTER}+(?:[.,:]\d+)*(?:['’]{LETTER}+)?")
+_POINT_KIND, _MARK_KIND, _LETTER_KIND, _DIGIT_KIND = range(1, 5)  # a digit is a letter too
+_AFTER_NUMBER = re.compile(r"[.,:]\d+(?=[^\d\s.,:'])")  # "1.5" of "1.5bn" is a word
+_SEVERAL = re.compile(r"'[^\s.,:']+[.,:']")  # "rock'n'roll" is two
+_MOST_DIGESTS = 200_000  # words held, at about 150 bytes each
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_B = np.uint64(0x94D049BB133111EB)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -86,13 +92,55 @@ Hashes = NDArray[np.uint32]
 
 def words(text: str) -> list[str]:
     """Split ``text`` into casefolded words; a number with its separators is one word."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold().replace("’", "'"))
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    codes = code_points(folded)
+    if codes is None:
+        return _WORD.findall(folded)
+    # What _WORD finds, in a third of its time: everything else becomes a space.
+    kinds = np.zeros(len(codes) + 2, np.uint8)
+    kinds[1:-1] = _kinds_in_words()[codes]
+    here, after = kinds[1:-1], kinds[2:]
+    letters = kinds >= _LETTER_KIND
+    inside = letters[:-2] & (
+        ((here == _POINT_KIND) & (after == _DIGIT_KIND)) | ((here == _MARK_KIND) & letters[2:])
+    )
+    apart = spaced(codes, letters[1:-1] | inside)
+    if _SEVERAL.search(apart):
+        return _WORD.findall(apart)
+    return _AFTER_NUMBER.sub(r"\g<0> ", apart).split()
+
+
+@cache
+def _kinds_in_words() -> Kinds:
+    return character_table(
+        (LETTER, _LETTER_KIND),
+        (r"\d", _DIGIT_KIND),
+        (r"[.,:]", _POINT_KIND),
+        ("'", _MARK_KIND),
+    )
 
 
 @lru_cache(maxsize=200_000)
 def word_hash(word: str) -> int:
     """Hash one word to 64 bits, the same in every process (Python's own hash is salted)."""
-    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return int.from_bytes(_digest(word))
+
+
+def _digest(word: str) -> bytes:
+    return blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+class _Digests(dict[str, bytes]):
+    """Digests of words that came before, for whole texts: a look-up costs half of a call."""
+
+    def __missing__(self, word: str) -> bytes:
+        if len(self) >= _MOST_DIGESTS:
+            self.clear()
+        digest = self[word] = _digest(word)
+        return digest
+
+
+_digests = _Digests()
 
 
 def shingle_hashes(tokens: list[str]) -> Hashes:
@@ -107,7 +155,7 @@ def shingle_hashes(tokens: list[str]) -> Hashes:
     """
     if not tokens:
         return np.empty(0, np.uint32)
-    hashed = np.fromiter((word_hash(token) for token in tokens), np.uint64, len(tokens))
+    hashed = np.frombuffer(b"".join(map(_digests.__getitem__, tokens)), ">u8").astype(np.uint64)
     width = min(SHINGLE_WORDS, len(hashed))
     count = len(hashed) - width + 1
     mixed = np.zeros(count, np.uint64)
@@ -119,14 +167,11 @@ def shingle_hashes(tokens: list[str]) -> Hashes:
 
 
 def distinct(hashes: Hashes) -> Hashes:
-    """Give the distinct hashes in ascending order: what np.unique does, several times as fast."""
-    ordered = np.sort(hashes)
-    if not len(ordered):
-        return ordered
-    first = np.empty(len(ordered), bool)
-    first[0] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return ordered[first]
+    """Sort hashes and leave out repeats: what np.unique gives, in a third of its time."""
+    ascending = np.sort(hashes)
+    first = np.ones(len(ascending), bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    return ascending[first]
 
 
 def find_in(known: Hashes, asked: Hashes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

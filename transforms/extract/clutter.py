@@ -7,6 +7,8 @@ beside other clutter. A story's own words go before a clean tail: what is not li
 
 import re
 import unicodedata
+from enum import Enum, auto
+from functools import lru_cache
 
 CLUTTER_VERSION = "1"  # raised when the lists change: output changes with them
 
@@ -109,11 +111,23 @@ def _pattern(alternatives: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{one})" for one in alternatives), re.IGNORECASE)
 
 
+class _Apart(dict[int, int]):
+    """What ``str.translate`` leaves of each character: letters, digits and marks, else a space."""
+
+    def __missing__(self, code: int) -> int:
+        char = chr(code)
+        kept = char.isalnum() or unicodedata.category(char)[0] == "M"
+        self[code] = code if kept else ord(" ")
+        return self[code]
+
+
+_APART = _Apart()
+
+
 def fold_line(line: str) -> str:
     """Reduce a line to casefolded words parted by one space, for comparing whole lines."""
     folded = unicodedata.normalize("NFKC", line).casefold()
-    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in folded)
-    return " ".join("".join(kept).split())
+    return " ".join(folded.translate(_APART).split())
 
 
 _ANYWHERE = _phrases(_ANYWHERE_PHRASES)
@@ -126,22 +140,28 @@ _MAX_CLUTTER_CHARS = 500  # longer lines are story; this also bounds the pattern
 
 def is_clutter(line: str) -> bool:
     """Say whether the whole line is site clutter wherever it stands."""
-    if len(line) > _MAX_CLUTTER_CHARS:
-        return False
-    return _is_phrase(line, _ANYWHERE) or _ANYWHERE_PATTERN.fullmatch(line.strip()) is not None
+    return len(line) <= _MAX_CLUTTER_CHARS and _kind(line) is _Kind.CLUTTER
 
 
 def is_edge_clutter(line: str) -> bool:
     """Say whether the whole line is clutter when it stands at an end or beside clutter."""
-    if is_clutter(line):
-        return True
-    if len(line) > _MAX_CLUTTER_CHARS:
-        return False
-    return _is_phrase(line, _EDGE) or _EDGE_PATTERN.fullmatch(line.strip()) is not None
+    return len(line) <= _MAX_CLUTTER_CHARS and _kind(line) is not _Kind.STORY
 
 
-def _is_phrase(line: str, phrases: frozenset[str]) -> bool:
-    return len(line) <= _MAX_PHRASE_CHARS and fold_line(line) in phrases
+class _Kind(Enum):
+    CLUTTER = auto()
+    AT_EDGE = auto()
+    STORY = auto()
+
+
+@lru_cache(maxsize=1024)  # a line is asked about up to six times, and a site repeats its own
+def _kind(line: str) -> _Kind:
+    phrase = fold_line(line) if len(line) <= _MAX_PHRASE_CHARS else ""
+    if phrase in _ANYWHERE or _ANYWHERE_PATTERN.fullmatch(line.strip()):
+        return _Kind.CLUTTER
+    if phrase in _EDGE or _EDGE_PATTERN.fullmatch(line.strip()):
+        return _Kind.AT_EDGE
+    return _Kind.STORY
 
 
 def drop_clutter(paragraphs: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """One entry's text, from the best of what it came with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas import Entry, Extraction, Identified
 from schemas.ids import is_web_url
@@ -64,6 +64,24 @@ def extract_article(identified: Identified) -> Extraction:
         method=text.method,
         access_state="consent_wall" if is_wall else _access_state(identified, page, text),
     )
+
+
+def parse_failed(error: Exception) -> RejectError:
+    """Say that a library gave up on an entry's page or text."""
+    return RejectError("parse_failed", f"{type(error).__name__}: {error}", replayable=True)
+
+
+def without_page(identified: Identified) -> Identified | None:
+    """Give an entry without the page that was fetched for it; None when it is a page itself."""
+    if identified.page is None or _is_page(identified.entry):
+        return None
+    return replace(identified, page=replace(identified.page, html="", access_state="feed_only"))
+
+
+def has_page(identified: Identified) -> bool:
+    """Say whether a whole web page is to be read for the text of an entry."""
+    fetched = identified.page
+    return _is_page(identified.entry) or (fetched is not None and bool(fetched.html))
 
 
 def _page_of(identified: Identified) -> tuple[PageArticle | None, bool]:

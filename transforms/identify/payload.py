@@ -36,7 +36,7 @@ def read_payload(entry: Entry) -> Payload:
     text, paragraphs = _texts(entry)
     title_words, text_words = words(entry.title), words(text)
     counted = text_words if paragraphs is text else words(paragraphs)
-    numbers = filter(_DIGIT.search, counted)
+    numbers = (word for word in counted if not word.isalpha() and _DIGIT.search(word))
     return Payload(
         text_hash=_text_hash(entry, title_words, text_words),
         title_hash=hashlib.sha256(_joined(title_words)).digest()[:8],

@@ -3,7 +3,12 @@
 import hashlib
 import re
 import unicodedata
+from functools import cache
 from html import unescape
+
+import numpy as np
+
+from transforms._shared.characters import Kinds, character_table, code_points, spaced
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z][A-Za-z\d]{1,31});")
 # Characters that show nothing but change what is read or compared: C0 and C1 controls (line breaks
@@ -17,6 +22,7 @@ _UNSEEN = re.compile(
 _STRAY_JOINER = re.compile(
     r"(?<![\u0590-\u1fff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]+"
 )
+_UNSEEN_ASCII = {code: None for code in range(128) if _UNSEEN.match(chr(code))}
 _PARAGRAPH_BREAK = re.compile(r"\n\s*\n|\u2029")
 _SITE_MARK = re.compile(r"\s+[-–—|•·»:]{1,2}\s+")
 
@@ -24,6 +30,7 @@ _SITE_MARK = re.compile(r"\s+[-–—|•·»:]{1,2}\s+")
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _COUNTED = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}_])\w)+(?:[.,:'’\-](?:(?![{_CJK}_])\w)+)*")
 _WORD = re.compile(r"\w+")
+_COUNTED_KIND, _JOINT_KIND, _SIGN_KIND = range(1, 4)
 
 
 def clean_line(text: str) -> str:
@@ -38,8 +45,12 @@ def clean_text(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    resolved = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
-    return unicodedata.normalize("NFC", _STRAY_JOINER.sub("", _UNSEEN.sub("", resolved)))
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
+    seen = text.translate(_UNSEEN_ASCII) if text.isascii() else _UNSEEN.sub("", text)
+    if "\u200c" in seen or "\u200d" in seen:  # a search for them looks back at every place
+        seen = _STRAY_JOINER.sub("", seen)
+    return unicodedata.normalize("NFC", seen)
 
 
 def strip_site_name(title: str, names: tuple[str, ...]) -> str:
@@ -57,13 +68,43 @@ def strip_site_name(title: str, names: tuple[str, ...]) -> str:
 
 
 def _folded(text: str) -> str:
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    words = _words(text).split()
     return " ".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def _words(text: str) -> str:
+    """Give what ``_WORD`` finds in a text, parted by spaces, case and accents' form aside."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    codes = code_points(folded)
+    if codes is None:
+        return " ".join(_WORD.findall(folded))
+    return spaced(codes, _kinds_in_words()[codes] > 0).rstrip(" ")
+
+
+@cache
+def _kinds_in_words() -> Kinds:
+    return character_table((r"\w", 1))
+
+
+@cache
+def _kinds_counted() -> Kinds:
+    return character_table(
+        (r"[^\W_]", _COUNTED_KIND), (r"[.,:'’\-]", _JOINT_KIND), (f"[{_CJK}]", _SIGN_KIND)
+    )
 
 
 def word_count(text: str) -> int:
     """Count words; each Chinese or Japanese character counts as one."""
-    return sum(1 for _ in _COUNTED.finditer(text))
+    codes = code_points(text)
+    if codes is None:
+        return sum(1 for _ in _COUNTED.finditer(text))
+    # The matches of _COUNTED, counted where they begin.
+    kinds = np.zeros(len(codes) + 2, np.uint8)
+    kinds[2:] = _kinds_counted()[codes]
+    counted = kinds == _COUNTED_KIND
+    joined = counted[1:-1] | ((kinds[1:-1] == _JOINT_KIND) & counted[:-2])
+    signs = np.count_nonzero(kinds == _SIGN_KIND)
+    return int(signs + np.count_nonzero(counted[2:] & ~joined))
 
 
 def content_hash(title: str, body: str) -> str:
@@ -72,8 +113,5 @@ def content_hash(title: str, body: str) -> str:
     Returns:
         SHA-256 in hex. A word moved from title to body changes it.
     """
-    parts = (
-        " ".join(_WORD.findall(unicodedata.normalize("NFKC", part).casefold()))
-        for part in (title, body)
-    )
+    parts = (_words(part) for part in (title, body))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from schemas.tables import (
     EVENTS,
     FETCH_LOG,
     SIGHTINGS,
+    TABLES,
     Column,
     Table,
 )
@@ -272,32 +274,53 @@ def utc_date(moment: datetime) -> str:
 
 def _row(table: Table, values: Row) -> Row:
     values = values | {"round": 0, "schema_version": SCHEMA_VERSION}
-    return {column.name: _cell(column, values[column.name]) for column in table.columns}
+    return {name: cell(values[name]) for name, cell in _cells_of(table.name)}
 
 
-def _cell(column: Column, value: Any) -> Any:
+_Cell = Callable[[Any], Any]
+
+
+@cache
+def _cells_of(table: str) -> tuple[tuple[str, _Cell], ...]:
+    return _cells(next(one for one in TABLES if one.name == table).columns)
+
+
+def _cells(columns: tuple[Column, ...]) -> tuple[tuple[str, _Cell], ...]:
+    """Say, once for all rows, what makes the cell of each column."""
+    return tuple((column.name, _cell(column)) for column in columns)
+
+
+def _cell(column: Column) -> _Cell:
     if column.vector:
-        return np.frombuffer(value, dtype="<f4")
+        return _vector
+    scalar = _scalar(column)
     if column.repeated:
-        return [_scalar(column, item) for item in value]
-    if value is None or (column.nullable and value == ""):
-        return None
-    return _scalar(column, value)
+        return lambda values: [scalar(value) for value in values]
+    if column.nullable:
+        return lambda value: None if value is None or value == "" else scalar(value)
+    return lambda value: None if value is None else scalar(value)
 
 
-def _scalar(column: Column, value: Any) -> Any:
+def _scalar(column: Column) -> _Cell:
     if column.type == "struct":
-        return {field.name: _cell(field, getattr(value, field.name)) for field in column.fields}
+        cells = _cells(column.fields)
+        return lambda value: {name: cell(getattr(value, name)) for name, cell in cells}
     if column.type == "string":
-        return _text(value)
-    if column.type == "timestamp":
-        return _utc(value)
+        return _text
+    return _utc if column.type == "timestamp" else _same
+
+
+def _vector(value: bytes) -> Any:
+    return np.frombuffer(value, dtype="<f4")
+
+
+def _same(value: Any) -> Any:
     return value
 
 
 def _text(value: str) -> str:
     # JSON and file names can hold half of a surrogate pair, which no UTF-8 column can.
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def _utc(moment: datetime) -> datetime:

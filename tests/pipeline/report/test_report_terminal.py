@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.report import load_view
-from pipelines.report.terminal import make_console, print_events, show_events
+from pipelines.report.terminal import make_console, print_events, show_report
 
 
 def printed(folder, limit=20, console=None):
@@ -89,8 +89,10 @@ def test_hostile_title_is_harmless(folder, title, shown):
     assert line.isprintable()
 
 
-def test_shown_events_go_to_standard_output(busy, capsys):
-    show_events(busy.write(), limit=1)
+def test_events_go_to_standard_output_and_all_of_them_to_the_page(busy, capsys):
+    page = show_report(busy.write(), limit=1)
+    assert page == str(busy.path / "report.html")
+    assert (busy.path / "report.html").read_text("utf-8").count('<details class="event') == 3
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("River bursts its banks")
     assert lines[2] == "and 2 more"
