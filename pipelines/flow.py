@@ -120,7 +120,11 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
     as_of = settings.as_of if stored else None
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(
-        settings.model, settings.max_tokens, bounded=bounded
+        settings.model,
+        settings.max_tokens,
+        bounded=bounded,
+        backend=settings.encoder,
+        precision=settings.encoder_precision,
     )
     compared = embedded | "Dedupe" >> CompareArticles(
         model.dim, days, partitions=settings.partitions, bounded=bounded, seeds=seeds

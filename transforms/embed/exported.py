@@ -105,13 +105,20 @@ def _told_as_export_error(backend: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the remarks of the exporters, which are about their own insides, off the terminal."""
+    from transformers.utils import logging as transformers
+
+    level = transformers.get_verbosity()
+    transformers.set_verbosity_error()  # type: ignore[no-untyped-call]
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        finally:
+            transformers.set_verbosity(level)
 
 
 def _as_layers(model: Any) -> Any:
