@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
-from pipelines.options import Settings
+from pipelines.options import LOCAL_RUNNERS, Settings
 from schemas import (
     Alert,
     Assignment,
@@ -34,6 +34,7 @@ from transforms import (
     WriteTable,
 )
 from transforms._shared.seeds import Seeds
+from transforms.embed.backends import choose
 from transforms.embed.model import ModelFiles
 from transforms.read.files import portable
 from transforms.read.transform import LogFetches, Read
@@ -109,7 +110,13 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
 
 
 def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Compared:
-    """Wire the stages from documents to compared articles."""
+    """Wire the stages from documents to compared articles.
+
+    Raises:
+        ModelError: this machine is to run the model, and cannot as asked.
+    """
+    if settings.runner in LOCAL_RUNNERS:
+        choose(settings.encoder, settings.encoder_precision)  # to be told before the run
     days, (bounded, stored, seeds) = settings.window_days, mode
     parsed = read.documents | "Parse" >> ParseEntries()
     identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
