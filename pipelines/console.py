@@ -7,11 +7,20 @@ DONE, FAILED, USAGE = 0, 1, 2
 
 
 def quiet_libraries() -> None:
-    """Keep the log lines of libraries off the terminal; call before they are imported.
+    """Keep the log lines of libraries off the terminal, but not ours; call before their import.
 
     What went wrong with an item is in its dead letter; what stops a run is raised.
     """
     logging.basicConfig(level=logging.CRITICAL)  # Beam logs as ERROR what it raises as well
+    ours = logging.getLogger("newsevents")
+    ours.setLevel(logging.WARNING)
+    ours.propagate = False
+    ours.handlers = [_Said()]
+
+
+class _Said(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
 
 
 def say(text: str) -> None:

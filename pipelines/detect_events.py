@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
 from pipelines.draining import draining
 from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
+from transforms.embed.backends import FP32
 from transforms.write.bigquery.dataset import SCHEME
 
 if TYPE_CHECKING:
@@ -204,7 +205,14 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "max_file_mb": settings.max_file_mb,
         "store_text": settings.store_text,
         "fetch_pages": settings.fetch_pages,
-    } | ({"pubsub_subscription": source} if (source := settings.pubsub_subscription) else {})
+        **_where_it_differs("encoder_precision", settings.encoder_precision, FP32),
+        **_where_it_differs("pubsub_subscription", settings.pubsub_subscription, None),
+    }
+
+
+def _where_it_differs(name: str, value: str | None, otherwise: str | None) -> dict[str, str | None]:
+    """Name an option only where it was given: older outputs do not name it at all."""
+    return {} if value == otherwise else {name: value}
 
 
 def _redacted(feed: str) -> str:

@@ -34,6 +34,7 @@ from transforms import (
     WriteTable,
 )
 from transforms._shared.seeds import Seeds
+from transforms.embed.backends import choose
 from transforms.embed.model import ModelFiles
 from transforms.read.files import portable
 from transforms.read.transform import LogFetches, Read
@@ -109,7 +110,13 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
 
 
 def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Compared:
-    """Wire the stages from documents to compared articles."""
+    """Wire the stages from documents to compared articles.
+
+    Raises:
+        ModelError: this machine is to run the model, and cannot as asked.
+    """
+    if settings.runner in LOCAL_RUNNERS:
+        choose(settings.encoder, settings.encoder_precision)  # to be told before the run
     days, (bounded, stored, seeds) = settings.window_days, mode
     parsed = read.documents | "Parse" >> ParseEntries()
     identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
@@ -122,7 +129,11 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
     as_of = settings.as_of if stored else None
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
     embedded = normalised.articles | "Embed" >> EmbedArticles(
-        settings.model, settings.max_tokens, bounded=bounded
+        settings.model,
+        settings.max_tokens,
+        bounded=bounded,
+        backend=settings.encoder,
+        precision=settings.encoder_precision,
     )
     compared = embedded | "Dedupe" >> CompareArticles(
         model.dim, days, partitions=settings.partitions, bounded=bounded, seeds=seeds

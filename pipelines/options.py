@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from schemas.event import GRANULARITIES
 from transforms._shared.shards import WINDOW_DAYS
+from transforms.embed.backends import AUTO, BACKENDS, FP32, PRECISIONS, refusal
 from transforms.embed.model import DEFAULT_MODEL
 from transforms.read.feed import parse_span
 from transforms.write.bigquery.dataset import SCHEME
@@ -85,6 +86,8 @@ class Settings:
     alerts: str | None  # path of the file that names the sinks
     model: str
     max_tokens: int
+    encoder: str  # one of BACKENDS
+    encoder_precision: str  # one of PRECISIONS
     window_days: float
     partitions: int
     granularity: str
@@ -294,6 +297,23 @@ def build_parser() -> argparse.ArgumentParser:
         help="word pieces of title and lead that are embedded (default: %(default)s)",
     )
     add(
+        "--encoder",
+        choices=BACKENDS,
+        default=AUTO,
+        metavar="BACKEND",
+        help="what runs the model: torch, onnx or openvino; auto: torch on a GPU, else openvino "
+        "where it is installed, else torch (default: %(default)s). The model is exported once, "
+        "into ~/.cache/newsevents or the folder that NEWSEVENTS_CACHE names",
+    )
+    add(
+        "--encoder_precision",
+        choices=PRECISIONS,
+        default=FP32,
+        metavar="NUMBERS",
+        help="in which numbers: fp32; bf16 (torch and openvino, on hardware that has it) and int8 "
+        "(openvino) are faster and change vectors a little (default: %(default)s)",
+    )
+    add(
         "--window_days",
         type=positive_float,
         default=WINDOW_DAYS,
@@ -401,6 +421,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         )
     if parsed.resume and parsed.overwrite:
         raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
+    if why := refusal(parsed.encoder, parsed.encoder_precision):
+        raise UsageError(why)
     bounds = parsed.poll_bounds or bounds_of(POLL_BOUNDS)
     return Settings(
         inputs=tuple(parsed.input),
@@ -420,6 +442,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         alerts=parsed.alerts,
         model=parsed.model,
         max_tokens=parsed.max_tokens,
+        encoder=parsed.encoder,
+        encoder_precision=parsed.encoder_precision,
         window_days=parsed.window_days,
         partitions=parsed.partitions,
         granularity=parsed.granularity,

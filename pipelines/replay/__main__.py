@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from pipelines.replay.letters import Attempted, Letter
     from transforms.embed.model import ModelFiles
 
-_CARRIED = ("model", "max_tokens", "window_days", "granularity", "max_file_mb", "store_text")
+_CARRIED = (
+    "model",
+    "max_tokens",
+    "encoder_precision",
+    "window_days",
+    "granularity",
+    "max_file_mb",
+    "store_text",
+)
 _CARRIED_SWITCHES = ("cross_language", "fetch_pages")
 _CANNOT = "cannot be tried"
 

@@ -4,6 +4,7 @@ import random
 import numpy as np
 import pytest
 
+from transforms.embed import batches
 from transforms.embed.batches import bucket, embed_in_batches
 
 WORDS = "bridge mill stream town noon flood road train".split()
@@ -39,8 +40,13 @@ def articles(make_article):
     ]
 
 
-def embed(articles, encoder, batch_size=4):
-    return list(embed_in_batches(articles, encoder, max_tokens=128, batch_size=batch_size))
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(batches, "_BLOCK", 4)
+
+
+def embed(articles, encoder):
+    return list(embed_in_batches(articles, encoder, max_tokens=128))
 
 
 def test_vectors_do_not_depend_on_the_order_of_the_articles(articles) -> None:
@@ -57,7 +63,7 @@ def test_every_article_gets_the_vector_of_its_own_text(articles, fake_encoder) -
         assert found[article.article_id].embedding_model == fake_encoder.model_id
 
 
-def test_batches_are_full_sorted_by_length_and_without_equal_texts(articles) -> None:
+def test_calls_are_full_sorted_by_length_and_without_equal_texts(articles) -> None:
     encoder = BatchEncoder()
     embed(articles, encoder)
     texts = [text for batch in encoder.batches for text in batch]
@@ -66,9 +72,9 @@ def test_batches_are_full_sorted_by_length_and_without_equal_texts(articles) -> 
     assert len(texts) == len(set(texts)) < len(articles)
 
 
-def test_articles_come_as_their_batch_is_done(articles) -> None:
+def test_articles_come_as_their_call_is_done(articles) -> None:
     encoder = BatchEncoder()
-    next(embed_in_batches(articles, encoder, max_tokens=128, batch_size=4))
+    next(embed_in_batches(articles, encoder, max_tokens=128))
     assert len(encoder.batches) == 1
 
 
@@ -77,8 +83,18 @@ def test_nothing_gives_nothing(fake_encoder) -> None:
 
 
 def test_articles_spread_over_all_buckets(make_article) -> None:
-    letters = "abcdefghijklmnopqrstuvwxyz234567"
-    ids = [one + other for one in letters for other in letters]
-    buckets = [bucket(make_article(article_id=article_id)) for article_id in ids]
+    titles = [f"{number} bridges are closed" for number in range(1024)]
+    buckets = [bucket(make_article(title=title), 128) for title in titles]
     assert {buckets.count(name) for name in set(buckets)} <= set(range(100, 160))
     assert len(set(buckets)) == 8
+
+
+def test_articles_of_one_text_are_in_one_bucket(make_article) -> None:
+    body = "The bridge over the mill stream is closed. " * 40
+    one = make_article(article_id="a1", title="Bridge closed", body=f"{body}One end.")
+    other = make_article(article_id="z9", title="Bridge closed", body=f"{body}Another end.")
+    assert bucket(one, 128) == bucket(other, 128)
+
+
+def test_broken_unicode_has_a_bucket(make_article) -> None:
+    assert bucket(make_article(title="\ud800"), 128)

@@ -15,6 +15,8 @@ from transforms._shared import counts
 from transforms.embed.batches import bucket, embed_in_batches
 from transforms.embed.encoder import load_encoder
 from transforms.embed.model import DEFAULT_MODEL
+from transforms.embed.recent import RecentVectors
+from transforms.embed.transform import _EmbedBundle, _processes
 
 WORDS = "bridge mill stream town noon flood road train council rain".split()
 
@@ -36,15 +38,15 @@ def at_times(article: Article, times: dict[str, int]) -> Article:
     return TimestampedValue(article, times[article.article_id])
 
 
-def by_bucket(articles, encoder, batch_size=16):
+def by_bucket(articles, encoder):
     """Embed without Beam."""
     groups = {}
     for article in articles:
-        groups.setdefault(bucket(article), []).append(article)
+        groups.setdefault(bucket(article, 128), []).append(article)
     return [
         done
         for group in groups.values()
-        for done in embed_in_batches(group, encoder, max_tokens=128, batch_size=batch_size)
+        for done in embed_in_batches(group, encoder, max_tokens=128)
     ]
 
 
@@ -52,10 +54,10 @@ def by_bucket(articles, encoder, batch_size=16):
 def test_bounded_stage_equals_the_core_for_any_order(articles, fake_encoder, shuffled) -> None:
     given = random.Random(1).sample(articles, len(articles)) if shuffled else articles
     with Pipeline(runner="FnApiRunner") as pipeline:
-        embed = EmbedArticles(batch_size=4, encoder_factory=lambda: fake_encoder)
+        embed = EmbedArticles(encoder_factory=lambda: fake_encoder)
         found = pipeline | beam.Create(given) | embed
         assert found.element_type == typehints.Union[EmbeddedArticle, Notice]
-        assert_that(found, equal_to(by_bucket(articles, fake_encoder, batch_size=4)))
+        assert_that(found, equal_to(by_bucket(articles, fake_encoder)))
 
 
 def test_unbounded_stage_keeps_times_and_windows(articles, fake_encoder) -> None:
@@ -136,3 +138,22 @@ def test_worker_processes_give_the_same_bytes_as_one_process(articles, tmp_path)
         )
     rows = [line for path in tmp_path.glob("rows*") for line in path.read_text().splitlines()]
     assert sorted(rows) == sorted(map(row, expected))
+
+
+def test_bundles_of_a_run_that_goes_on_share_what_was_encoded(fake_encoder) -> None:
+    bundles = [_EmbedBundle(lambda: fake_encoder, 128) for _ in range(2)]
+    for bundle in bundles:
+        bundle.setup()
+    assert isinstance(bundles[0]._encoder, RecentVectors)
+    assert bundles[0]._encoder is bundles[1]._encoder
+
+
+def test_worker_processes_are_told_how_many_they_are() -> None:
+    def processes(*flags: str) -> int:
+        with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(flags)) as pipe:
+            return _processes(pipe)
+
+    assert processes() == 1
+    assert processes("--direct_running_mode=multi_threading", "--direct_num_workers=4") == 1
+    assert processes("--direct_running_mode=multi_processing", "--direct_num_workers=4") == 4
+    assert processes("--direct_running_mode=multi_processing", "--direct_num_workers=0") == 0

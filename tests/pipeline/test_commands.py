@@ -130,6 +130,10 @@ def refused(command):
             "is read instead of --input and --feeds",
         ),
         (
+            ["--input", "in/*", "--output", "o", "--encoder", "onnx", "--encoder_precision=int8"],
+            "--encoder onnx has no int8: use --encoder openvino, or --encoder_precision fp32",
+        ),
+        (
             ["--input", "in/*", "--output", "o", "--pubsub_topic", "projects/p/topics/t"],
             "--pubsub_topic is for --pubsub_subscription",
         ),

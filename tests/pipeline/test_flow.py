@@ -22,7 +22,7 @@ from transforms.cluster.join_model import ANY_MODEL, load_join_model
 from transforms.cluster.terms import background_frequencies
 from transforms.dedupe.duplicate_index import DuplicateIndex
 from transforms.embed.batches import bucket, embed_in_batches
-from transforms.embed.encoder import BATCH_SIZE, load_encoder
+from transforms.embed.encoder import load_encoder
 from transforms.embed.model import resolve_model
 from transforms.extract.extraction import extract_article
 from transforms.identify.order import reading_order
@@ -116,9 +116,9 @@ def embedded(articles, settings):
     encoder = load_encoder(settings.model, settings.max_tokens)
     groups = defaultdict(list)
     for article in articles:
-        groups[bucket(article)].append(article)
+        groups[bucket(article, settings.max_tokens)].append(article)
     for group in groups.values():
-        yield from embed_in_batches(group, encoder, settings.max_tokens, BATCH_SIZE)
+        yield from embed_in_batches(group, encoder, settings.max_tokens)
 
 
 def moved(assignment, move):

@@ -1,5 +1,6 @@
 """Embed a group of articles in batches that depend on the group alone."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -9,26 +10,30 @@ from transforms.embed.encoder import Encoder
 from transforms.embed.lead import CHARS_PER_TOKEN, lead_text
 
 _BUCKETS = 8
+_BLOCK = 256  # texts given to the encoder at once, which sorts them by their tokens
 _LITTLE_ENDIAN = "<f4"
 
 
-def bucket(article: Article) -> str:
-    """Say which group an article is embedded in; a group is large enough to sort by length."""
-    return str(sum(article.article_id[:2].encode("utf-8", "surrogatepass")) % _BUCKETS)
+def bucket(article: Article, max_tokens: int) -> str:
+    """Say which group an article is embedded in: articles of equal text are in one.
+
+    A group is large enough to sort by length.
+    """
+    text = lead_text(article, CHARS_PER_TOKEN * max_tokens)
+    return str(zlib.crc32(text.encode("utf-8", "surrogatepass")) % _BUCKETS)
 
 
 def embed_in_batches(
-    articles: Iterable[Article], encoder: Encoder, max_tokens: int, batch_size: int
+    articles: Iterable[Article], encoder: Encoder, max_tokens: int
 ) -> Iterator[EmbeddedArticle]:
-    """Embed articles in an order, and with batches, that only the articles themselves decide.
+    """Embed articles in an order, and with calls, that only the articles themselves decide.
 
-    The last bits of a vector depend on what else is in its batch. So the articles are sorted by
-    length of their text, then by id and revision; equal texts are encoded once; and every
-    ``batch_size`` different texts make one batch. The same articles in any order give the same
-    bytes.
+    The last bits of a vector depend on what else the encoder was called with. So the articles are
+    sorted by length of their text, then by id and revision; equal texts are encoded once; and
+    every 256 different texts make one call. The same articles in any order give the same bytes.
 
     Yields:
-        The articles of each batch as soon as it is encoded, shortest texts first.
+        The articles of each call as soon as it is done, shortest texts first.
     """
     ordered = sorted(
         ((lead_text(article, CHARS_PER_TOKEN * max_tokens), article) for article in articles),
@@ -38,8 +43,8 @@ def embed_in_batches(
     for text, article in ordered:
         by_text.setdefault(text, []).append(article)
     texts = list(by_text)
-    for start in range(0, len(texts), batch_size):
-        batch = texts[start : start + batch_size]
+    for start in range(0, len(texts), _BLOCK):
+        batch = texts[start : start + _BLOCK]
         vectors = np.asarray(encoder.encode(batch), dtype=_LITTLE_ENDIAN)
         for text, vector in zip(batch, vectors):
             for article in by_text.pop(text):

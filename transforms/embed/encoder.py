@@ -1,18 +1,20 @@
 """Turn texts into unit vectors."""
 
-import math
-import os
+import logging
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from transforms.embed.model import ModelError, resolve_model
+from transforms.embed.backends import AUTO, FP32, TORCH, BackendError, choose
+from transforms.embed.model import ModelFiles, resolve_model
+from transforms.embed.plain import NotPlainError
+from transforms.embed.threads import threads_for
+from transforms.embed.units import Vectors
 
 MAX_TOKENS = 128  # word pieces per text; cost grows with them
 BATCH_SIZE = 16
+
+_LOG = logging.getLogger("newsevents.embed")
 
 
 class Encoder(Protocol):
@@ -21,109 +23,71 @@ class Encoder(Protocol):
     model_id: str  # "<name>@<first 12 hex of the weights' SHA-256>#<dim>"
     dim: int
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         """Give one unit vector per text, shape (len(texts), dim), in the order of the texts."""
         ...
 
 
-class SentenceTransformerEncoder:
-    """A sentence-transformers model in fp32, on the GPU when there is one.
+_lock = threading.Lock()
+_loaded: dict[tuple[str, int, int, str, str, int], Encoder] = {}
 
-    The same texts in the same call give the same bits on the same machine; another composition
-    of a call may change the last bits, so callers that need equal bytes keep their batches fixed.
+
+def load_encoder(
+    name: str,
+    max_tokens: int = MAX_TOKENS,
+    batch_size: int = BATCH_SIZE,
+    backend: str = AUTO,
+    precision: str = FP32,
+    processes: int = 1,
+) -> Encoder:
+    """Give this process's only encoder of these settings, loading it on the first call.
+
+    Engines make and drop DoFns as they like; the model stays.
 
     Args:
         name: see ``resolve_model``, whose errors it raises.
         max_tokens: word pieces read of each text; the model's own limit if that is lower.
         batch_size: texts per forward pass.
+        backend: what runs the model, see ``backends.choose``.
+        precision: in which numbers.
+        processes: how many like this one share the machine.
+
+    Raises:
+        ModelError: the model cannot be loaded, or not run as asked.
     """
-
-    def __init__(
-        self, name: str, max_tokens: int = MAX_TOKENS, batch_size: int = BATCH_SIZE
-    ) -> None:
-        files = resolve_model(name)
-        model = _load(name, str(files.folder))
-        _limit_tokens(model, max_tokens)
-        self.model_id = files.model_id
-        self.dim = files.dim
-        self._model = model
-        self._batch_size = batch_size
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give one unit vector per text; equal texts are encoded once."""
-        valid = [text.encode("utf-8", "replace").decode() for text in texts]  # no surrogates
-        unique = list(dict.fromkeys(valid))
-        row = {text: number for number, text in enumerate(unique)}
-        if not unique:
-            return np.empty((0, self.dim), np.float32)
-        vectors = np.asarray(
-            self._model.encode(
-                unique,
-                batch_size=self._batch_size,  # it sorts by length itself
-                show_progress_bar=False,
-                convert_to_numpy=True,
-            ),
-            dtype=np.float32,
-        )
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
-        return np.ascontiguousarray(unit[[row[text] for text in valid]], dtype=np.float32)
-
-
-def _limit_tokens(model: Any, most: int) -> None:
-    limit = model.max_seq_length
-    if limit == math.inf:  # a static model: a table of words, without a limit that could be set
-        model.tokenizer.enable_truncation(most)
-    else:
-        model.max_seq_length = min(most, limit) if limit else most
-
-
-def _load(name: str, folder: str) -> Any:
-    # Seconds of import: only for those who embed.
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils.logging import disable_progress_bar
-
-    # Its bar of loaded weights would cut through our progress lines.
-    disable_progress_bar()  # type: ignore[no-untyped-call]
-    torch.set_num_threads(_cores())
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        model = SentenceTransformer(
-            folder,
-            device=device,
-            local_files_only=True,
-            trust_remote_code=False,  # a model is data
-            model_kwargs={"torch_dtype": torch.float32},
-        )
-    except Exception as error:  # whatever a broken folder makes the libraries raise
-        cause = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ModelError(
-            f"model {name}: sentence-transformers cannot load {folder} ({cause})"
-        ) from error
-    return model.eval()
-
-
-def _cores() -> int:
-    """Count the cores this process may use; one thread each is the fastest measured."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-_lock = threading.Lock()
-_loaded: dict[tuple[str, int, int], SentenceTransformerEncoder] = {}
-
-
-def load_encoder(
-    name: str, max_tokens: int = MAX_TOKENS, batch_size: int = BATCH_SIZE
-) -> SentenceTransformerEncoder:
-    """Give this process's only encoder of these settings, loading it on the first call.
-
-    Engines make and drop DoFns as they like; the model stays.
-    """
-    key = (name, max_tokens, batch_size)
+    key = (name, max_tokens, batch_size, backend, precision, processes)
     with _lock:
         if key not in _loaded:
-            _loaded[key] = SentenceTransformerEncoder(*key)
+            _loaded[key] = _load(*key)
         return _loaded[key]
+
+
+def _load(
+    name: str, max_tokens: int, batch_size: int, backend: str, precision: str, processes: int
+) -> Encoder:
+    files, threads = resolve_model(name), threads_for(processes)
+    chosen = choose(backend, precision)
+    if chosen != TORCH:
+        from transforms.embed.exported import ExportError, exported_encoder
+
+        try:
+            return exported_encoder(files, chosen, precision, max_tokens, batch_size, threads)
+        except (ExportError, NotPlainError) as error:
+            _torch_instead(files, chosen, backend, precision, error)
+        precision = FP32
+    from transforms.embed.torch_model import load_model, torch_encoder
+
+    return torch_encoder(files, load_model(files, precision, threads), max_tokens, batch_size)
+
+
+def _torch_instead(
+    files: ModelFiles, chosen: str, backend: str, precision: str, error: Exception
+) -> None:
+    """Say that torch runs the model, or refuse where that would not be what was asked for."""
+    said = f"model {files.name}: {chosen} cannot be used: {' '.join(str(error).split())}"
+    if precision != FP32:
+        raise BackendError(f"{said}; use --encoder torch") from error
+    if backend != AUTO:
+        raise BackendError(f"{said}; use --encoder torch or auto") from error
+    if not isinstance(error, NotPlainError):  # that is how some models are
+        _LOG.warning("%s; torch runs it", said)
