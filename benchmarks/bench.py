@@ -192,6 +192,8 @@ def peers_python() -> tuple[Path | None, str]:
     """Give the Python of the peers' environment, made when it is first asked for; or why not."""
     from tests.environments import environment
 
+    print("the environment of semhash, datasketch and text-dedup is made if need be; that takes "
+          "minutes", file=sys.stderr)  # fmt: skip
     try:
         return environment(_PEERS), ""
     except (OSError, RuntimeError) as error:

@@ -7,11 +7,12 @@ from typing import Any
 
 WIDTH = 960
 _LEFT = 250  # where bars begin
-_RIGHT = 90  # room for what is written after them
+_RIGHT = 170  # room for what is written after them
 _ROW = 26
 _INK, _SOFT, _LINE = "#1d2733", "#5b6b7c", "#d5dde5"
 _COLOURS = (
-    "#2f6f9f", "#d98032", "#4c9a6a", "#b04a5a", "#7a62a8", "#8a6d4b", "#4aa3a8", "#9aa5b1",
+    "#2f6f9f", "#d98032", "#4c9a6a", "#b04a5a", "#7a62a8", "#8a6d4b", "#4aa3a8", "#9a9a3c",
+    "#c77fb0", "#3f4f8f", "#7fb2d9", "#9aa5b1",
 )  # fmt: skip
 
 
@@ -56,13 +57,15 @@ class _Page:
 
     def bars(self, bars: Sequence[Bar], marks: Sequence[float] = ()) -> None:
         """Draw bars with whiskers from the least to the most."""
-        longest = max([*(bar.most for bar in bars), *marks]) or 1.0
+        longest = max([*(bar.most for bar in bars), *marks], default=0.0) or 1.0
         scale = (WIDTH - _LEFT - _RIGHT) / longest
         top = self.y
         for number, bar in enumerate(bars):
             middle = self.y + _ROW / 2
             self.text(_LEFT - 10, middle + 4, bar.name, font_size=13, text_anchor="end", fill=_INK)
-            self.box(_LEFT, self.y + 4, bar.value * scale, _ROW - 8, _COLOURS[number % 8])
+            self.box(
+                _LEFT, self.y + 4, bar.value * scale, _ROW - 8, _COLOURS[number % len(_COLOURS)]
+            )
             low, high = _LEFT + bar.least * scale, _LEFT + bar.most * scale
             self.line(low, middle, high, middle)
             for end in (low, high):
@@ -164,9 +167,9 @@ def _copies(page: _Page, part: dict[str, Any]) -> None:
     page.bars(
         [
             _bar(
-                f"{row['method']} (P {row['precision']:.3f}, R {row['recall']:.3f})"[-46:],
+                row["method"],
                 row["docs_per_second"],
-                "{:,.0f}",
+                f"{{:,.0f}}  (P {row['precision']:.3f}, R {row['recall']:.3f})",
             )
             for row in part["methods"]
         ]

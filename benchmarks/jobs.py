@@ -30,6 +30,7 @@ from benchmarks.processes import family_cpu
 _ENCODER_SETTINGS = {
     "encoder": ("encoder", "backend"),
     "encoder_precision": ("encoder_precision", "precision"),
+    "encoder_processes": ("encoder_processes", "processes"),
 }
 
 

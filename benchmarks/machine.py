@@ -32,7 +32,7 @@ def describe_machine() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "flags": [flag for flag in _FLAGS if flag in flags],
         "threads": {name: os.environ[name] for name in _THREADS if name in os.environ},
-        "system": platform.platform(),
+        "system": platform.system(),
         "python": platform.python_version(),
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
         "commit": _commit(),
@@ -45,8 +45,10 @@ def cgroup_cpus(root: Path = Path("/sys/fs/cgroup")) -> float | None:
     quota = _read(root / "cpu.max").split()  # version 2
     if not quota:
         folder = root / "cpu"
-        quota = _read(folder / "cpu.cfs_quota_us") + " " + _read(folder / "cpu.cfs_period_us")
-        quota = quota.split()
+        quota = [
+            *_read(folder / "cpu.cfs_quota_us").split(),
+            *_read(folder / "cpu.cfs_period_us").split(),
+        ]
     if len(quota) != 2 or quota[0] in ("max", "-1"):
         return None
     return round(int(quota[0]) / int(quota[1]), 2)

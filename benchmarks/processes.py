@@ -50,8 +50,9 @@ def run(command: Sequence[str | Path]) -> Run:
         said.seek(0)
         words = said.read().decode("utf-8", "replace").split()
     if process.returncode:
-        last = " ".join(words)[-_LAST_WORDS:]
-        raise RunError(f"{' '.join(map(str, command[:4]))} …: exit {process.returncode}: {last}")
+        last = " ".join(words)[-_LAST_WORDS:].replace(sys.prefix, "…")
+        called = " ".join([Path(command[0]).name, *map(str, command[1:4])])
+        raise RunError(f"{called} …: exit {process.returncode}: {last}")
     cpu = used.ru_utime + used.ru_stime
     largest = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Run(

@@ -30,6 +30,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -82,7 +83,7 @@ class Key:
         """Take the next article the whole way."""
         new = self._timed("fingerprint", lambda: fingerprint(embedded))
         asked = probe(new)
-        found = [self._timed("search", lambda part=part: part.find(asked)) for part in self.parts]
+        found = [self._timed("search", partial(part.find, asked)) for part in self.parts]
         merged = self._timed("merge", lambda: merge(found, MERGED + NEIGHBOURS + FURTHER))
         compared = self._timed("settle", lambda: self.book.settle(number, embedded, new, merged))
         assignment, moves = self._timed("assign", lambda: self._window.assign(compared))
@@ -120,7 +121,6 @@ def measure(task: Task, partitions: int, bundle: int) -> dict[str, Any]:
     stories, vectors = task.read()
     stream = Stream(stories, vectors, task.total, task.seed)
     window = Window(task.size, task.days, vectors.shape[1], task.embedding_model)
-    before = resident_bytes()
     key = Key(window, timedelta(days=task.days), vectors.shape[1], partitions)
     copies = Copies(stream, task.read_decided())
     for number in range(task.size):
@@ -128,7 +128,6 @@ def measure(task: Task, partitions: int, bundle: int) -> dict[str, Any]:
         verdict, event = copies.as_decided(*stream.where(number))
         role = "duplicate" if verdict.of else "member"
         key.repeat(number, ComparedArticle(embedded, verdict, (), ""), event, role)
-    held = resident_bytes() - before
     for number in range(task.size, task.total):
         if number == task.size + LAST_DECIDED:  # what comes once is over
             key.forget_times("rebuild")
@@ -138,6 +137,7 @@ def measure(task: Task, partitions: int, bundle: int) -> dict[str, Any]:
     return {
         "size": task.size,
         "measured": task.measured,
+        "held_bytes_per_article": _held(key, task.total),
         "partitions": partitions,
         "bundle": bundle,
         "us": {
@@ -149,7 +149,19 @@ def measure(task: Task, partitions: int, bundle: int) -> dict[str, Any]:
             for what, values in sorted(key.spent.items())
         },
         "bytes": {what: round(float(np.mean(sizes))) for what, sizes in key.bytes.items()},
-        "held_bytes_per_article": round(held / task.size),
+    }
+
+
+def _held(key: Key, articles: int) -> dict[str, int]:
+    """Give bytes per article of the search and of the verdicts: what is free when they go."""
+    full = resident_bytes()
+    key.parts = []
+    without_parts = resident_bytes()
+    key.book = VerdictBook()
+    without_book = resident_bytes()
+    return {
+        "search": round((full - without_parts) / articles),
+        "settle": round((without_parts - without_book) / articles),
     }
 
 

@@ -142,8 +142,8 @@ def time_once(way: Way) -> Timed:
                    str(way.warm_up), str(out), str(time.monotonic()), *way.options]  # fmt: skip
         whole = run(command)
         told = json.loads(out.read_text("utf-8"))
-    numbers = [told.pop(name) for name in ("seconds", "start_up_seconds", "cpu_seconds")]
-    return Timed(*numbers, whole, told)
+    seconds, start_up, cpu = map(told.pop, ("seconds", "start_up_seconds", "cpu_seconds"))
+    return Timed(seconds, start_up, cpu, whole, told)
 
 
 def report(timed: dict[str, list[Timed]], articles: int) -> dict[str, Any]:

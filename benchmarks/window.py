@@ -154,7 +154,7 @@ def measure_sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Measure the sizes asked for, each in a process of its own."""
 
     def decide(stories: int) -> bool:
-        return options.fill == "repeated" and max(options.sizes) > stories
+        return bool(options.fill == "repeated" and max(options.sizes) > stories)
 
     with prepared(options, decide) as task:
         for size in options.sizes:

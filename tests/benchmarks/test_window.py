@@ -7,9 +7,11 @@ from datetime import datetime, timezone
 import numpy as np
 import pytest
 
-from benchmarks import window, window_task
+from benchmarks import filling, window, window_task
+from benchmarks.filling import Window, decide_once, fill
 from benchmarks.repeats import Story, Stream, make_repeats
 from benchmarks.window import main
+from transforms.embed.model import DEFAULT_MODEL, resolve_model
 
 AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
 DIM = 384  # the shipped join model asks for it
@@ -127,3 +129,51 @@ class _Here:
 def test_a_missing_stream_is_named(tmp_path, capsys):
     assert main(["--stream", str(tmp_path / "none.jsonl")]) == 2
     assert "none.jsonl" in capsys.readouterr().err
+
+
+DAYS = 7.0
+MODEL = resolve_model(DEFAULT_MODEL).model_id
+
+
+@pytest.fixture(scope="module")
+def told():
+    """Thirty stories, every third of which is told again, word for word, by the next."""
+    stories = _stories(30)
+    vectors = _vectors(30)
+    for first in range(0, 30, 3):
+        stories[first + 1] = stories[first]
+        vectors[first + 1] = vectors[first]
+    return stories, vectors
+
+
+def test_what_is_decided_on_stories_names_originals_and_first_articles(told):
+    decided = decide_once(*told, DAYS, MODEL)
+    assert [what.original for what in decided[:6]] == [0, 0, 2, 3, 3, 5]
+    assert [what.kind for what in decided[:3]] == ["none", "exact_text", "none"]
+    assert decided[1].seed == decided[0].seed == 0
+
+
+def test_a_window_filled_by_repeating_holds_what_one_decided_on_does(told):
+    stream = Stream(*told, 30, 1)
+    filled = {}
+    for way, decided in (("decided", ()), ("repeated", decide_once(*told, DAYS, MODEL))):
+        window = Window(30, DAYS, DIM, MODEL)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(filling, "LAST_DECIDED", 0)
+            put = [(p.kind, p.role) for p in fill(window, stream, 30, decided)]
+        filled[way] = (len(window.dedupe), len(list(window.cluster.states())), put)
+    assert filled["repeated"][:2] == filled["decided"][:2]
+    assert filled["repeated"][2] == filled["decided"][2]
+
+
+def test_a_copy_whose_original_is_not_there_yet_is_none(told):
+    decided = decide_once(*told, DAYS, MODEL)
+    copies = filling.Copies(Stream(*told, 60, 1), decided)
+    assert copies.as_decided(1, 1)[0].kind == "none"  # the repeat began between the two
+    copies.as_decided(1, 0)
+    assert copies.as_decided(1, 1)[0].of == "r1-0"
+
+
+def test_a_repeat_joins_the_events_of_its_own_repeat(told):
+    copies = filling.Copies(Stream(*told, 60, 1), decide_once(*told, DAYS, MODEL))
+    assert copies.as_decided(0, 1)[1] != copies.as_decided(1, 1)[1]
