@@ -195,7 +195,7 @@ def peers_python() -> tuple[Path | None, str]:
     print("the environment of semhash, datasketch and text-dedup is made if need be; that takes "
           "minutes", file=sys.stderr)  # fmt: skip
     try:
-        return environment(_PEERS), ""
+        return environment(_PEERS, whole=False), ""  # text-dedup asks for Spark
     except (OSError, RuntimeError) as error:
         return None, f"their environment cannot be made: {str(error).strip().splitlines()[-1]}"
 

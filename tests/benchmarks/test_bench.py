@@ -169,7 +169,7 @@ def test_without_peers_we_are_compared_with_nobody():
 
 
 def test_peers_that_cannot_be_installed_are_left_out_with_the_reason(monkeypatch):
-    def fail(pins):
+    def fail(pins, whole):
         raise RuntimeError("pip install …: exit code 1\nno route to host")
 
     monkeypatch.setattr("tests.environments.environment", fail)
