@@ -62,7 +62,7 @@ model: $(READY) ## train the join model from FOLDER (see README), or: make model
 
 bench: STREAM := $(or $(STREAM),$(wildcard $(FOLDER)/../stream/*.jsonl.gz))
 bench: $(READY) ## speed beside encode loops and other libraries: make bench [STREAM=FILE] [QUICK=1] [REPEATS=5] [ARTICLES=2000] [SIZES=5000,20000] [PARTS=whole,window,copies,single_key] [CORES=N] [JSON=OUT]
-	@$(BIN)/python -m benchmarks.bench $(if $(STREAM),--stream '$(STREAM)') $(if $(QUICK),--quick) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ARTICLES),--articles $(ARTICLES)) $(if $(SIZES),--sizes $(SIZES)) $(if $(KEY_SIZES),--key_sizes $(KEY_SIZES)) $(if $(PARTS),--parts $(PARTS)) $(if $(CORES),--cores $(CORES)) $(if $(CACHE),--cache '$(CACHE)') $(if $(JSON),--json '$(JSON)')
+	@$(BIN)/python -m benchmarks.bench $(if $(STREAM),--stream '$(STREAM)') $(if $(QUICK),--quick) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ARTICLES),--articles $(ARTICLES)) $(if $(SIZES),--sizes $(SIZES)) $(if $(KEY_SIZES),--key_sizes $(KEY_SIZES)) $(if $(PARTS),--parts $(PARTS)) $(if $(filter 0,$(VARIANTS)),--no-variants) $(if $(CORES),--cores $(CORES)) $(if $(CACHE),--cache '$(CACHE)') $(if $(JSON),--json '$(JSON)')
 
 scale: $(READY) ## from the figures of make bench to workers, euros and limits: writes the tables of docs/scale.md
 	@$(BIN)/python -m benchmarks.scale --write docs/scale.md

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -65,7 +66,7 @@ def ways_of(rows: Sequence[Row], folder: Path, variants: bool) -> list[Way]:
 
 def encoders() -> list[tuple[str, tuple[str, ...]]]:
     """Name the encoders and precisions that can be asked for, whether or not they load here."""
-    from pipelines.options import build_parser
+    from pipelines.options import UsageError, build_parser, parse_settings
 
     choices: dict[str, list[str]] = {
         action.dest: [str(c) for c in action.choices or () if c != "auto"]
@@ -78,7 +79,9 @@ def encoders() -> list[tuple[str, tuple[str, ...]]]:
         for precision in precisions:
             given = ["--encoder", encoder]
             given += ["--encoder_precision", precision] if precision else []
-            found.append((f"{encoder} {precision}".strip(), tuple(given)))
+            with suppress(UsageError):  # the two do not go together
+                parse_settings(["--input", "-", "--output", "-", *given])
+                found.append((f"{encoder} {precision}".strip(), tuple(given)))
     return found
 
 

@@ -3,6 +3,7 @@
 import argparse
 import ctypes
 import gc
+import hashlib
 import os
 import pickle
 import sys
@@ -23,6 +24,8 @@ from benchmarks.near_duplicates_set import REAL, Document
 from benchmarks.repeats import Story, Vectors
 from benchmarks.sample import read_rows
 from transforms.embed.model import DEFAULT_MODEL, resolve_model
+
+_TRANSFORMS = Path(__file__).parents[1] / "transforms"
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,26 @@ def prepared(options: argparse.Namespace, decide: Callable[[int], bool]) -> Iter
             embedding_model=resolve_model(DEFAULT_MODEL).model_id,
         )
         if decide(len(stories)):
-            print(f"deciding on {len(stories):,} stories, once", file=sys.stderr)
-            decided = Path(folder) / "decided.pickle"
-            decided.write_bytes(pickle.dumps(alone(_decide_on_stories, task)))
-            task = replace(task, decided=decided)
+            kept = (options.cache or Path(folder)) / f"decided-{_digest(task)}.pickle"
+            if not kept.is_file():
+                print(f"deciding on {len(stories):,} stories, once", file=sys.stderr)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_bytes(pickle.dumps(alone(_decide_on_stories, task)))
+            task = replace(task, decided=kept)
         yield task
+
+
+def _digest(task: Task) -> str:
+    """Name what the decisions rest on: stories, vectors, length of the window, and our code."""
+    digest = hashlib.sha256(repr((task.days, task.embedding_model)).encode())
+    digest.update(task.vectors.read_bytes())
+    for story in task.read()[0]:
+        digest.update(f"{story.title}\0{story.text}\0".encode("utf-8", "surrogatepass"))
+    for stage in ("_shared", "dedupe", "cluster"):
+        for path in sorted((_TRANSFORMS / stage).iterdir()):
+            if path.is_file():
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _decide_on_stories(task: Task) -> list[Decided]:

@@ -177,3 +177,17 @@ def test_a_copy_whose_original_is_not_there_yet_is_none(told):
 def test_a_repeat_joins_the_events_of_its_own_repeat(told):
     copies = filling.Copies(Stream(*told, 60, 1), decide_once(*told, DAYS, MODEL))
     assert copies.as_decided(0, 1)[1] != copies.as_decided(1, 1)[1]
+
+
+def test_decisions_are_kept_for_the_same_stories_and_window(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "stream.jsonl"
+    rows = ({"title": story.title, "text": story.text} for story in _stories(12))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    monkeypatch.setattr(window_task, "encode", lambda articles, cache: _vectors(len(articles)))
+    monkeypatch.setattr(window_task, "ProcessPoolExecutor", _Here)
+    command = ["--stream", str(path), "--sizes", "20", "--cache", str(tmp_path / "cache")]
+    said = []
+    for days in ("7", "7", "3"):
+        assert main([*command, "--days", days]) == 0
+        said.append("deciding on 12 stories" in capsys.readouterr().err)
+    assert said == [True, False, True]
