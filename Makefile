@@ -60,7 +60,7 @@ quality: $(READY) ## scores beside two baselines: make quality [DATA='FILE ...']
 model: $(READY) ## train the join model from FOLDER (see README), or: make model DATA='FILE ...' [EXPERT=] [HALF=] [HELD_OUT=]
 	@$(BIN)/python -m pipelines.train $(foreach f,$(DATA),--labelled '$(f)') $(foreach f,$(EXPERT),--expert '$(f)') $(foreach f,$(HALF),--half '$(f)') $(foreach f,$(HELD_OUT),--held_out '$(f)') --cross_validate
 
-bench: STREAM := $(or $(STREAM),$(wildcard $(FOLDER)/../stream/*.jsonl.gz))
+bench: STREAM := $(or $(STREAM),$(firstword $(wildcard $(FOLDER)/../stream/*.jsonl.gz)))
 bench: $(READY) ## speed beside encode loops and other libraries: make bench [STREAM=FILE] [QUICK=1] [REPEATS=5] [ARTICLES=2000] [SIZES=5000,20000] [PARTS=whole,window,copies,single_key] [CORES=N] [JSON=OUT]
 	@$(BIN)/python -m benchmarks.bench $(if $(STREAM),--stream '$(STREAM)') $(if $(QUICK),--quick) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ARTICLES),--articles $(ARTICLES)) $(if $(SIZES),--sizes $(SIZES)) $(if $(KEY_SIZES),--key_sizes $(KEY_SIZES)) $(if $(PARTS),--parts $(PARTS)) $(if $(filter 0,$(VARIANTS)),--no-variants) $(if $(CORES),--cores $(CORES)) $(if $(CACHE),--cache '$(CACHE)') $(if $(JSON),--json '$(JSON)')
 

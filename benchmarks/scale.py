@@ -29,6 +29,7 @@ BEGIN, END = "<!-- scale: begin -->\n", "<!-- scale: end -->"
 _FIGURES = Path(__file__).with_name("results") / "latest.json"
 _DAY = 86_400.0
 _MONTH_DAYS = 30.0
+_SIMULATED = 20_000  # articles
 _MOST_RATE = 10_000.0  # articles a second; what holds there is called unlimited
 
 
@@ -80,6 +81,7 @@ class Measured:
     dedupe: Line  # CPU of comparing in a run that goes on, by articles in the window
     settle: float
     assign: float  # with describing what changed
+    each: dict[str, list[float]]  # time of every single article timed, by key
     pack_compared: float
     pack_decision: float
     rebuild: float
@@ -110,6 +112,7 @@ def read_figures(path: Path) -> Measured:
             dedupe=line_through([(r["size"], r["dedupe_ms"]["mean"] / 1e3) for r in window]),
             settle=us["settle"],
             assign=us["assign"] + us["describe"],
+            each={key: [one / 1e6 for one in took] for key, took in largest["each_us"].items()},
             pack_compared=us["pack_compared"],
             pack_decision=us["pack_decision"],
             rebuild=us["rebuild_compared"] + us["rebuild_decision"],
@@ -237,6 +240,39 @@ def limits_table(found: Measured, given: Assumptions, rates: Sequence[float] = R
     return "\n".join(lines)
 
 
+def delays(took: Sequence[float], rate: float, seed: int = 1) -> list[float]:
+    """Let articles come to one key by chance at a rate, and say how long each took to be done.
+
+    Every article takes as long as one of those that were timed, drawn by chance.
+    """
+    rng = np.random.default_rng(seed)
+    gaps = rng.exponential(1 / rate, _SIMULATED)
+    work = rng.choice(np.asarray(took), _SIMULATED)
+    done, waited = [], 0.0
+    for gap, own in zip(gaps, work):
+        waited = max(0.0, waited - gap) + own  # work that lies before the key when this one is done
+        done.append(waited)
+    return done
+
+
+def delays_table(found: Measured, rates: Sequence[float] = RATES) -> str:
+    """Say how long an article takes at one key when articles come at a rate."""
+    lines = [
+        "| articles a second | key | busy | median delay | 99 of 100 within |",
+        "| ---: | --- | ---: | ---: | ---: |",
+    ]
+    for rate in rates:
+        for key, took in found.each.items():
+            busy = rate * float(np.mean(took))
+            if busy < 1:
+                median, late = np.percentile(delays(took, rate), [50, 99])
+                cells = f"{1000 * median:,.0f} ms | {1000 * late:,.0f} ms"
+            else:
+                cells = "grows without end | – "
+            lines.append(f"| {rate:g} | {key} | {busy:.0%} | {cells} |")
+    return "\n".join(lines)
+
+
 def partitions_table(found: Measured, given: Assumptions, rates: Sequence[float] = RATES) -> str:
     """Say into how many partitions a run that ends has to split its search."""
     lines = [
@@ -263,6 +299,7 @@ def tables(found: Measured, given: Assumptions) -> str:
         "### Workers and euros of what can be spread", workers_table(found, given),
         "### What one key has to hold and to do", state_table(found, given),
         "### At which rate it stops", limits_table(found, given),
+        "### Articles that come by chance, at one key", delays_table(found),
         "### Partitions of a run that ends", partitions_table(found, given),
         "### Assumptions", cost.assumptions_table(given),
     ])  # fmt: skip

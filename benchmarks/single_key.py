@@ -148,8 +148,17 @@ def measure(task: Task, partitions: int, bundle: int) -> dict[str, Any]:
             }
             for what, values in sorted(key.spent.items())
         },
+        "each_us": {
+            "settle": _together(key.spent, "settle"),
+            "cluster": _together(key.spent, "assign", "describe", "pack_decision"),
+        },
         "bytes": {what: round(float(np.mean(sizes))) for what, sizes in key.bytes.items()},
     }
+
+
+def _together(spent: dict[str, list[float]], *steps: str) -> list[int]:
+    """Give what the steps took of each article, in order."""
+    return [round(_MICROSECONDS * sum(each)) for each in zip(*(spent[step] for step in steps))]
 
 
 def _held(key: Key, articles: int) -> dict[str, int]:

@@ -12,6 +12,7 @@ from benchmarks.scale import (
     Assumptions,
     FiguresError,
     Line,
+    delays,
     full_at,
     in_window,
     line_through,
@@ -44,7 +45,7 @@ def figures(tmp_path):
             {"size": n, "dedupe_ms": {"mean": 2 + n / 1000}, "bytes_per_article": 20_000}
             for n in (5000, 20_000)]},
         "single_key": {"sizes": [{
-            "size": 5000, "us": _us(),
+            "size": 5000, "us": _us(), "each_us": {"settle": [1000], "cluster": [3000, 5000]},
             "bytes": {"compared": 5000, "decision": 5000, "to_the_key": 20_000},
             "held_bytes_per_article": {"search": 5000, "settle": 8000}}]},
     }  # fmt: skip
@@ -87,6 +88,20 @@ def test_with_partitions_the_search_burdens_no_key(figures):
     )
 
 
+def test_a_key_that_is_half_busy_keeps_some_waiting():
+    slow, idle = delays([0.025], 20.0), delays([0.025], 0.1)
+    assert min(slow) == pytest.approx(0.025)
+    assert 1.3 * 0.025 < sum(slow) / len(slow) < 1.7 * 0.025  # theory says 1.5 times
+    assert sum(idle) / len(idle) == pytest.approx(0.025, rel=0.01)
+    assert delays([0.025], 20.0) == slow
+
+
+def test_a_key_that_is_too_busy_is_told(figures):
+    found = read_figures(figures)
+    assert "grows without end" not in scale.delays_table(found, [200.0]).partition("cluster")[0]
+    assert "| 400 | cluster | 160% | grows without end" in scale.delays_table(found, [400.0])
+
+
 def test_a_shorter_window_moves_the_limit(figures):
     found = read_figures(figures)
     week, day = Assumptions(), Assumptions(window_days=1)
@@ -108,7 +123,7 @@ def test_no_assumption_is_there_for_nothing(figures):
 def test_every_rate_has_its_row_in_every_table(figures):
     made = tables(read_figures(figures), Assumptions())
     for rate in (1, 20, 200):
-        assert made.count(f"\n| {rate} | ") == 4  # two inputs, the state, the partitions
+        assert made.count(f"\n| {rate} | ") == 6  # two inputs, the state, two keys, the partitions
     assert "* beyond" in made.replace("\\", "")
 
 
