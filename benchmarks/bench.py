@@ -247,7 +247,7 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--json", type=Path, default=RESULTS / "latest.json", metavar="OUT")
     options = parser.parse_args(argv)
     full = {"articles": 2000, "repeats": 5, "sizes": "5000,20000", "stories": 12_776}
-    quick = {"articles": 24, "repeats": 1, "sizes": "60,180", "stories": 90}
+    quick = {"articles": 24, "repeats": 1, "sizes": "60", "stories": 90}
     for name, value in (quick if options.quick else full).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
