@@ -128,6 +128,7 @@ def read_figures(path: Path) -> Measured:
         ) from None
 
 
+REBUILD = "taking up a moved key"  # this one is soft: it is late, not over
 Loads = Callable[[Measured, Assumptions, float], dict[str, float]]
 
 
@@ -145,7 +146,7 @@ def loads(found: Measured, given: Assumptions, rate: float) -> dict[str, float]:
         "key that compares": key * (found.dedupe.at(articles) + found.pack_compared),
         "key that clusters": key * (found.assign + found.pack_decision),
         "memory of one worker": gb / given.state_gb,
-        "taking up a moved key": articles * found.rebuild / 60 / given.rebuild_minutes,
+        REBUILD: articles * found.rebuild / 60 / given.rebuild_minutes,
     }
 
 
@@ -228,7 +229,7 @@ def limits_table(found: Measured, given: Assumptions, rates: Sequence[float] = R
 
     def row(name: str, load: Callable[[float], float]) -> str:
         most = full_at(load)
-        said = "more than 10,000" if math.isinf(most) else f"{most:.2g}"
+        said = "more than 10,000" if math.isinf(most) else _rate(most)
         cells = " | ".join(f"{load(rate):,.1f}" for rate in rates)
         return f"| {name} | {said} | {cells} |"
 
@@ -268,7 +269,7 @@ def delays_table(found: Measured, rates: Sequence[float] = RATES) -> str:
                 median, late = np.percentile(delays(took, rate), [50, 99])
                 cells = f"{1000 * median:,.0f} ms | {1000 * late:,.0f} ms"
             else:
-                cells = "grows without end | – "
+                cells = "grows without end | –"
             lines.append(f"| {rate:g} | {key} | {busy:.0%} | {cells} |")
     return "\n".join(lines)
 
@@ -284,18 +285,27 @@ def partitions_table(found: Measured, given: Assumptions, rates: Sequence[float]
         articles = in_window(given, rate)
         grows = found.dedupe.slope * articles  # what is searched; the rest is done once
         by_cpu = max(1, math.ceil(rate * grows / given.key_utilisation))
-        by_memory = max(1, math.ceil(articles * found.held / 1e9 / given.state_gb))
-        lines.append(f"| {rate:g} | {by_cpu} | {by_memory} | {rate * found.to_the_key / 1e6:.1f} |")
+        by_memory = max(1, math.ceil(articles * found.held_search / 1e9 / given.state_gb))
+        stays = articles * (found.held - found.held_search) / 1e9
+        sent = rate * found.to_the_key / 1e6
+        lines.append(f"| {rate:g} | {by_cpu:,} | {by_memory} | {stays:,.0f} | {sent:.1f} |")
     return "\n".join(lines)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 def tables(found: Measured, given: Assumptions) -> str:
     """Give all tables, with headings."""
     names = loads(found, given, RATES[0])
-    limits = {full_at(partial(_load, loads, name, found, given)): name for name in names}
+    limits = {name: full_at(partial(_load, loads, name, found, given)) for name in names}
+    rebuild = limits.pop(REBUILD)
+    first = min(limits, key=lambda name: limits[name])
     return "\n\n".join([
-        f"Measured on: {found.machine}. **A run that goes on is full at {min(limits):.2g} articles "
-        f"a second** with a window of {given.window_days:g} days: {limits[min(limits)]}.",
+        f"Measured on: {found.machine}. **A run that goes on is full at {_rate(limits[first])} articles "
+        f"a second** with a window of {given.window_days:g} days: {first}. From {_rate(rebuild)} a second "
+        f"on a moved key needs more than {given.rebuild_minutes:g} minutes to come back.",
         "### Workers and euros of what can be spread", workers_table(found, given),
         "### What one key has to hold and to do", state_table(found, given),
         "### At which rate it stops", limits_table(found, given),
