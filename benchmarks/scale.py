@@ -82,6 +82,7 @@ class Measured:
     settle: float
     assign: float  # with describing what changed
     each: dict[str, list[float]]  # time of every single article timed, by key
+    search: float  # of one of several partitions, asked about one article
     pack_compared: float
     pack_decision: float
     rebuild: float
@@ -113,6 +114,7 @@ def read_figures(path: Path) -> Measured:
             settle=us["settle"],
             assign=us["assign"] + us["describe"],
             each={key: [one / 1e6 for one in took] for key, took in largest["each_us"].items()},
+            search=us["search"],
             pack_compared=us["pack_compared"],
             pack_decision=us["pack_decision"],
             rebuild=us["rebuild_compared"] + us["rebuild_decision"],
@@ -277,18 +279,24 @@ def delays_table(found: Measured, rates: Sequence[float] = RATES) -> str:
 def partitions_table(found: Measured, given: Assumptions, rates: Sequence[float] = RATES) -> str:
     """Say into how many partitions a run that ends has to split its search."""
     lines = [
-        "| articles a second | partitions for the CPU | partitions for the memory | "
+        "| articles a second | partitions for the CPU | cores that search | partitions for the "
+        "memory | "
         "GB that stay with one key | MB a second to it |",
-        "| ---: | ---: | ---: | ---: | ---: |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for rate in rates:
         articles = in_window(given, rate)
-        grows = found.dedupe.slope * articles  # what is searched; the rest is done once
-        by_cpu = max(1, math.ceil(rate * grows / given.key_utilisation))
+        grows = rate * found.dedupe.slope * articles  # shared out; each is asked all the same
+        left = given.key_utilisation - rate * found.search
+        by_cpu, cores = "none is enough", "–"
+        if left > 0:
+            parts = max(1, math.ceil(grows / left))
+            by_cpu, cores = f"{parts:,}", f"{grows + rate * found.search * parts:,.1f}"
         by_memory = max(1, math.ceil(articles * found.held_search / 1e9 / given.state_gb))
         stays = articles * (found.held - found.held_search) / 1e9
         sent = rate * found.to_the_key / 1e6
-        lines.append(f"| {rate:g} | {by_cpu:,} | {by_memory} | {stays:,.0f} | {sent:.1f} |")
+        cells = (by_cpu, cores, str(by_memory), f"{stays:,.0f}", f"{sent:.1f}")
+        lines.append(f"| {rate:g} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -303,9 +311,10 @@ def tables(found: Measured, given: Assumptions) -> str:
     rebuild = limits.pop(REBUILD)
     first = min(limits, key=lambda name: limits[name])
     return "\n\n".join([
-        f"Measured on: {found.machine}. **A run that goes on is full at {_rate(limits[first])} articles "
-        f"a second** with a window of {given.window_days:g} days: {first}. From {_rate(rebuild)} a second "
-        f"on a moved key needs more than {given.rebuild_minutes:g} minutes to come back.",
+        f"Measured on: {found.machine}. **A run that goes on is full at {_rate(limits[first])} "
+        f"articles a second** with a window of {given.window_days:g} days: {first}. From "
+        f"{_rate(rebuild)} a second on a moved key needs more than {given.rebuild_minutes:g} "
+        "minutes to come back.",
         "### Workers and euros of what can be spread", workers_table(found, given),
         "### What one key has to hold and to do", state_table(found, given),
         "### At which rate it stops", limits_table(found, given),

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def _us(**changes):
-    names = ("settle", "assign", "describe", "pack_compared", "pack_decision",
+    names = ("search", "settle", "assign", "describe", "pack_compared", "pack_decision",
              "rebuild_compared", "rebuild_decision")  # fmt: skip
     return {name: {"mean": changes.get(name, 1000.0)} for name in names}
 
@@ -86,6 +86,15 @@ def test_with_partitions_the_search_burdens_no_key(figures):
     assert full["memory of one worker, without the search"] == pytest.approx(
         20 * 604_800 * 15e3 / 12e9
     )
+
+
+def test_partitions_share_what_grows_and_are_all_asked(figures):
+    found, given = read_figures(figures), Assumptions(window_days=1)
+    grows = 20 * 1e-6 * 20 * 86_400
+    parts = math.ceil(grows / (0.6 - 20 * 0.001))
+    row = f"| 20 | {parts} | {grows + 20 * 0.001 * parts:.1f} | "
+    assert row in scale.partitions_table(found, given)
+    assert "| 700 | none is enough | – | " in scale.partitions_table(found, given, [700.0])
 
 
 def test_a_key_that_is_half_busy_keeps_some_waiting():
