@@ -285,4 +285,5 @@ def test_a_quick_run_goes_through_and_leaves_all_figures(tmp_path, capsys):
     assert all(written[key] for key in KEYS)
     assert set(written["parts"]) == set(bench.PARTS)
     assert "embed" in written["parts"]["whole"]["stages"][whole.PIPELINE]
-    assert all(key in capsys.readouterr().out for key in KEYS)
+    said = capsys.readouterr().out
+    assert all(key in said for key in KEYS)
