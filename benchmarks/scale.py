@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,7 @@ BEGIN, END = "<!-- scale: begin -->\n", "<!-- scale: end -->"
 _FIGURES = Path(__file__).with_name("results") / "latest.json"
 _DAY = 86_400.0
 _MONTH_DAYS = 30.0
+_BUSY = 0.25  # cores used by others that are worth telling
 _SIMULATED = 20_000  # articles
 _MOST_RATE = 10_000.0  # articles a second; what holds there is called unlimited
 
@@ -93,6 +95,14 @@ class Measured:
     largest: int  # window that was measured
 
 
+def _measured_on(whole: dict[str, Any], notes: Sequence[str]) -> str:
+    machine, others = whole["machine"], whole["others_cores"]["median"]
+    said = [f"{machine['cpu']}, {machine['usable_cores']} cores"]
+    if others >= _BUSY:
+        said.append(f"of which others used {others:.1f} meanwhile: do not rely on these figures")
+    return "; ".join([*said, *notes])
+
+
 def read_figures(path: Path) -> Measured:
     """Take what is needed out of the figures of ``make bench``.
 
@@ -108,7 +118,9 @@ def read_figures(path: Path) -> Measured:
         cpu = whole["cpu_seconds_per_article"]
         held = max(window, key=lambda row: row["size"])["bytes_per_article"]
         return Measured(
-            machine=f"{whole['machine']['cpu']}, {whole['machine']['usable_cores']} cores",
+            machine=_measured_on(
+                whole, [part["note"] for part in parts.values() if "note" in part]
+            ),
             cpu={name: cpu[name]["median"] for name in cpu if name.startswith("pipeline")},
             dedupe=line_through([(r["size"], r["dedupe_ms"]["mean"] / 1e3) for r in window]),
             settle=us["settle"],

@@ -39,7 +39,7 @@ def figures(tmp_path):
     machine = {"cpu": "A chip", "usable_cores": 2}
     median = {"median": 0.05}
     parts = {
-        "whole": {"machine": machine, "cpu_seconds_per_article": {
+        "whole": {"machine": machine, "others_cores": {"median": 0.1}, "cpu_seconds_per_article": {
             "default": {"median": 1.0}, "pipeline": median, "pipeline, html pages": median}},
         "window": {"sizes": [
             {"size": n, "dedupe_ms": {"mean": 2 + n / 1000}, "bytes_per_article": 20_000}
@@ -109,6 +109,16 @@ def test_a_key_that_is_too_busy_is_told(figures):
     found = read_figures(figures)
     assert "grows without end" not in scale.delays_table(found, [200.0]).partition("cluster")[0]
     assert "| 400 | cluster | 160% | grows without end" in scale.delays_table(found, [400.0])
+
+
+def test_figures_of_a_busy_machine_say_so(figures):
+    assert "do not rely" not in read_figures(figures).machine
+    result = json.loads(figures.read_text("utf-8"))
+    result["parts"]["whole"]["others_cores"]["median"] = 3.0
+    result["parts"]["window"]["note"] = "of two runs"
+    figures.write_text(json.dumps(result), "utf-8")
+    said = read_figures(figures).machine
+    assert "others used 3.0 meanwhile: do not rely" in said and said.endswith("; of two runs")
 
 
 def test_a_shorter_window_moves_the_limit(figures):
