@@ -15,7 +15,7 @@ model: HELD_OUT ?= $(foreach s,gva_dev ecb_dev allsides2021_first wikinews_a,$(F
 LOGGED = > $(VENV)/pip.log 2>&1 || { tail -n 25 $(VENV)/pip.log >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types pytest slow quality model near-duplicates window polling many-feeds kills soak breaking serve queries docs template image-check emulators clean
+.PHONY: help setup demo test lint types pytest slow quality model bench scale near-duplicates window polling many-feeds kills soak breaking serve queries docs template image-check emulators clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,13 @@ quality: $(READY) ## scores beside two baselines: make quality [DATA='FILE ...']
 
 model: $(READY) ## train the join model from FOLDER (see README), or: make model DATA='FILE ...' [EXPERT=] [HALF=] [HELD_OUT=]
 	@$(BIN)/python -m pipelines.train $(foreach f,$(DATA),--labelled '$(f)') $(foreach f,$(EXPERT),--expert '$(f)') $(foreach f,$(HALF),--half '$(f)') $(foreach f,$(HELD_OUT),--held_out '$(f)') --cross_validate
+
+bench: STREAM := $(or $(STREAM),$(firstword $(wildcard $(FOLDER)/../stream/*.jsonl.gz)))
+bench: $(READY) ## speed beside encode loops and other libraries: make bench [STREAM=FILE] [QUICK=1] [REPEATS=5] [ARTICLES=2000] [SIZES=5000,20000] [PARTS=whole,window,copies,single_key] [CORES=N] [JSON=OUT]
+	@$(BIN)/python -m benchmarks.bench $(if $(STREAM),--stream '$(STREAM)') $(if $(QUICK),--quick) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ARTICLES),--articles $(ARTICLES)) $(if $(SIZES),--sizes $(SIZES)) $(if $(KEY_SIZES),--key_sizes $(KEY_SIZES)) $(if $(PARTS),--parts $(PARTS)) $(if $(filter 0,$(VARIANTS)),--no-variants) $(if $(CORES),--cores $(CORES)) $(if $(CACHE),--cache '$(CACHE)') $(if $(JSON),--json '$(JSON)')
+
+scale: $(READY) ## from the figures of make bench to workers, euros and limits: writes the tables of docs/scale.md
+	@$(BIN)/python -m benchmarks.scale --write docs/scale.md
 
 near-duplicates: $(READY) ## copies found on a planted set: make near-duplicates STREAM=FILE
 	@test -n "$(STREAM)" || { echo "name the stream: make near-duplicates STREAM=FILE.jsonl.gz" >&2; exit 2; }

@@ -19,11 +19,12 @@ _READY = ".ready"
 _TOLD = 2000  # characters of pip's last words
 
 
-def environment(pins: Path, kept: Path = KEPT) -> Path:
+def environment(pins: Path, kept: Path = KEPT, whole: bool = True) -> Path:
     """Give the Python of an environment that holds what ``pins`` names and nothing else.
 
     It is made when first asked for, by one of the processes that ask at the same time, and kept.
-    A changed file gives a new one in the place of the old.
+    A changed file gives a new one in the place of the old. ``whole`` says that the file leaves out
+    nothing that what it names asks for.
 
     Raises:
         RuntimeError: pip could not install it, or something that it needs is not named.
@@ -37,16 +38,17 @@ def environment(pins: Path, kept: Path = KEPT) -> Path:
         if not (folder / _READY).exists():
             for old in kept.glob(f"{pins.stem}-{'?' * len(digest)}"):
                 shutil.rmtree(old)
-            _make(folder, python, pins)
+            _make(folder, python, pins, whole)
             (folder / _READY).touch()
     return python
 
 
-def _make(folder: Path, python: Path, pins: Path) -> None:
+def _make(folder: Path, python: Path, pins: Path, whole: bool) -> None:
     _call(sys.executable, "-m", "venv", "--without-pip", folder)
     pip = (sys.executable, "-m", "pip", "--python", python)
     _call(*pip, "install", "--quiet", "--no-deps", "--requirement", pins)
-    _call(*pip, "check")
+    if whole:
+        _call(*pip, "check")
 
 
 def _call(*command: str | Path) -> None:
