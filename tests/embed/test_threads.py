@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from transforms.embed import threads
-from transforms.embed.threads import cores, threads_for
+from transforms._shared import cores as threads
+from transforms._shared.cores import cores, threads_for
 
 
 @pytest.fixture

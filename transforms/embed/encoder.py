@@ -5,10 +5,10 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+from transforms._shared.cores import threads_for
 from transforms.embed.backends import AUTO, FP32, TORCH, BackendError, choose
 from transforms.embed.model import ModelFiles, resolve_model
 from transforms.embed.plain import NotPlainError
-from transforms.embed.threads import threads_for
 from transforms.embed.units import Vectors
 
 MAX_TOKENS = 128  # word pieces per text; cost grows with them

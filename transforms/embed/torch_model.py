@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from transforms._shared.cores import threads_for
 from transforms.embed.backends import BF16, FP32, has_cuda
 from transforms.embed.model import ModelError, ModelFiles
 from transforms.embed.plain import NotPlainError, text_rules
-from transforms.embed.threads import threads_for
 from transforms.embed.tokens import Numbers
 from transforms.embed.units import Forward, TokenEncoder, Vectors, different, unit_rows
 
