@@ -58,7 +58,7 @@ def run(command: Sequence[str | Path]) -> Run:
     return Run(
         seconds=seconds,
         cpu_seconds=cpu,
-        peak_mb=max(largest, sampled) / 1e6,
+        peak_mb=(sampled or largest) / 1e6,
         others_cores=others_cores(before, Ticks.now(), cpu, seconds),
     )
 
@@ -82,8 +82,8 @@ class _Memory:
     def _watch(self) -> None:
         while not self._over.wait(_SAMPLE_SECONDS):
             tree = family(self._pid)
-            if len(tree) > 1:  # of one alone the system knows the peak
-                self._most = max(self._most, sum(map(_proportional, tree)))
+            together = sum(map(_proportional, tree)) if len(tree) > 1 else 0
+            self._most = max(self._most, _peak(self._pid), together)
 
 
 def family(pid: int) -> list[int]:
@@ -111,9 +111,18 @@ def family_cpu(pid: int) -> float:
     return spent or time.process_time()
 
 
+def _peak(pid: int) -> int:
+    """Give the most bytes a process had resident; what getrusage says began with its parent's."""
+    return _kilobytes(f"/proc/{pid}/status", "VmHWM:")
+
+
 def _proportional(pid: int) -> int:
+    return _kilobytes(f"/proc/{pid}/smaps_rollup", "Pss:")
+
+
+def _kilobytes(path: str, name: str) -> int:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+        lines = Path(path).read_text("utf-8", "replace").splitlines()
     except OSError:
         return 0
-    return 1024 * next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return 1024 * next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

@@ -300,7 +300,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--encoder",
         choices=BACKENDS,
         default=AUTO,
-        metavar="BACKEND",
+        metavar="|".join(BACKENDS),
         help="what runs the model: torch, onnx or openvino; auto: torch on a GPU, else openvino "
         "where it is installed, else torch (default: %(default)s). The model is exported once, "
         "into ~/.cache/newsevents or the folder that NEWSEVENTS_CACHE names",
@@ -309,7 +309,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--encoder_precision",
         choices=PRECISIONS,
         default=FP32,
-        metavar="NUMBERS",
+        metavar="|".join(PRECISIONS),
         help="in which numbers: fp32; bf16 (torch and openvino, on hardware that has it) and int8 "
         "(openvino) are faster and change vectors a little (default: %(default)s)",
     )

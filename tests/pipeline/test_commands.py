@@ -379,7 +379,9 @@ def readme_rows(heading):
 )
 def test_flag_has_its_row_in_the_readme(heading, action):
     rows = readme_rows(heading).items()
-    ((names, default),) = [row for row in rows if row[0].startswith(f"`{action.option_strings[0]}")]
+    ((names, default),) = [
+        row for row in rows if re.match(rf"`{action.option_strings[0]}[ `]", row[0])
+    ]
     assert all(f"`{flag}" in names for flag in action.option_strings)
     assert not action.metavar or action.metavar.replace("|", "/") in names
     if isinstance(action.default, str):
