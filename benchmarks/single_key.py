@@ -22,7 +22,6 @@ text and to search (``benchmarks.window`` times that as ``dedupe``).
 """
 
 import argparse
-import json
 import pickle
 import sys
 import time
@@ -36,10 +35,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.filling import LAST_DECIDED, Copies, Window
-from benchmarks.machine import describe_machine
 from benchmarks.repeats import Stream
-from benchmarks.sample import SampleError
-from benchmarks.window_task import Task, add_options, alone, prepared, resident_bytes
+from benchmarks.window_task import Task, add_options, alone, prepared, report_sizes, resident_bytes
 from schemas import Assignment, ComparedArticle, Decision, EmbeddedArticle
 from transforms._shared.kept import _packed
 from transforms._shared.ordering import home_partition
@@ -176,17 +173,7 @@ def _held(key: Key, articles: int) -> dict[str, int]:
 
 def main(argv: list[str] | None = None) -> int:
     options = parse_options(argv)
-    result: dict[str, Any] = {"machine": describe_machine(), "sizes": []}
-    try:
-        for row in measure_sizes(options):
-            result["sizes"].append(row)
-            _print(row)
-            if options.json:
-                options.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    except SampleError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return report_sizes(measure_sizes(options), _print, options.json)
 
 
 def measure_sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -196,7 +183,7 @@ def measure_sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield alone(measure, replace(task, size=size), options.partitions, options.bundle)
 
 
-def _print(row: dict[str, Any]) -> None:
+def _print(row: dict[str, Any], _: dict[str, Any]) -> None:
     said = ", ".join(f"{what} {us['mean']:,.0f}" for what, us in row["us"].items())
     print(f"{row['size']:>9,}: microseconds: {said}; bytes: {row['bytes']}", flush=True)
 

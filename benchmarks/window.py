@@ -23,7 +23,6 @@ as neighbours by vector.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -35,10 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.filling import Window, fill
-from benchmarks.machine import describe_machine
 from benchmarks.repeats import Stream, Vectors
-from benchmarks.sample import SampleError
-from benchmarks.window_task import Task, add_options, alone, prepared, resident_bytes
+from benchmarks.window_task import Task, add_options, alone, prepared, report_sizes, resident_bytes
 from schemas import EmbeddedArticle
 
 _NEAREST = 24  # originals that should be among the neighbours
@@ -137,17 +134,7 @@ def _summary(ms: NDArray[np.float64]) -> dict[str, float]:
 
 def main(argv: list[str] | None = None) -> int:
     options = parse_options(argv)
-    result: dict[str, Any] = {"machine": describe_machine(), "sizes": []}
-    try:
-        for row in measure_sizes(options):
-            result["sizes"].append(row)
-            _print(row, result["sizes"][0])
-            if options.json:
-                options.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    except SampleError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return report_sizes(measure_sizes(options), _print, options.json)
 
 
 def measure_sizes(options: argparse.Namespace) -> Iterator[dict[str, Any]]:

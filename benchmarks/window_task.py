@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import gc
 import hashlib
+import json
 import os
 import pickle
 import sys
@@ -19,10 +20,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.filling import LAST_DECIDED, START, Decided, decide_once
+from benchmarks.machine import describe_machine
 from benchmarks.near_duplicates import article, encode
 from benchmarks.near_duplicates_set import REAL, Document
 from benchmarks.repeats import Story, Vectors
-from benchmarks.sample import read_rows
+from benchmarks.sample import SampleError, read_rows
 from transforms.embed.model import DEFAULT_MODEL, resolve_model
 
 _TRANSFORMS = Path(__file__).parents[1] / "transforms"
@@ -141,3 +143,26 @@ def _sizes(text: str) -> list[int]:
     if min(sizes) < 1:
         raise argparse.ArgumentTypeError("sizes are whole numbers from 1")
     return sizes
+
+
+def report_sizes(
+    rows: Iterator[dict[str, Any]],
+    tell: Callable[[dict[str, Any], dict[str, Any]], None],
+    out: Path | None,
+) -> int:
+    """Tell of each size, and of the first beside it, as it was measured; gives the exit code.
+
+    Args:
+        out: file that is written anew after each size.
+    """
+    result: dict[str, Any] = {"machine": describe_machine(), "sizes": []}
+    try:
+        for row in rows:
+            result["sizes"].append(row)
+            tell(row, result["sizes"][0])
+            if out:
+                out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    except SampleError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
