@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from schemas.event import GRANULARITIES
 from transforms._shared.shards import WINDOW_DAYS
-from transforms.embed.backends import AUTO, BACKENDS, FP32, PRECISIONS, refusal
+from transforms.embed.backends import AUTO, BACKENDS, FP32, PRECISIONS, refusal, settle
 from transforms.embed.model import DEFAULT_MODEL
 from transforms.read.feed import parse_span
 from transforms.write.bigquery.dataset import SCHEME
@@ -307,11 +307,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add(
         "--encoder_precision",
-        choices=PRECISIONS,
-        default=FP32,
-        metavar="|".join(PRECISIONS),
+        choices=(AUTO, *PRECISIONS),
+        default=AUTO,
+        metavar="|".join((AUTO, *PRECISIONS)),
         help="in which numbers: fp32; bf16 (torch and openvino, on hardware that has it) and int8 "
-        "(openvino) are faster and change vectors a little (default: %(default)s)",
+        "(openvino) are faster and change vectors a little; auto: for the default model on this "
+        "machine's processor bf16 where it has AVX-512 BF16 or AMX, else fp32 "
+        "(default: %(default)s)",
     )
     add(
         "--window_days",
@@ -421,7 +423,8 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         )
     if parsed.resume and parsed.overwrite:
         raise UsageError("--resume goes on from what --overwrite would replace: give one of them")
-    if why := refusal(parsed.encoder, parsed.encoder_precision):
+    precision = _precision(parsed)
+    if why := refusal(parsed.encoder, precision):
         raise UsageError(why)
     bounds = parsed.poll_bounds or bounds_of(POLL_BOUNDS)
     return Settings(
@@ -443,7 +446,7 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         model=parsed.model,
         max_tokens=parsed.max_tokens,
         encoder=parsed.encoder,
-        encoder_precision=parsed.encoder_precision,
+        encoder_precision=precision,
         window_days=parsed.window_days,
         partitions=parsed.partitions,
         granularity=parsed.granularity,
@@ -459,6 +462,13 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
         beam_args=tuple(rest),
         as_of=datetime.now(timezone.utc),
     )
+
+
+def _precision(parsed: argparse.Namespace) -> str:
+    """Settle the precision: workers elsewhere may differ, and other models were not measured."""
+    given: str = parsed.encoder_precision
+    here = parsed.runner in LOCAL_RUNNERS and parsed.model == DEFAULT_MODEL
+    return settle(parsed.encoder, given) if here or given != AUTO else FP32
 
 
 def _check_pubsub(parsed: argparse.Namespace) -> None:

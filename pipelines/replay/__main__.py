@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
 from pipelines.options import Parser, Settings, UsageError, parse_settings
+from transforms.embed.backends import FP32
 
 if TYPE_CHECKING:
     from pipelines.replay.hearing import Hearing
@@ -121,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace, run: dict[str, Any]) -> Settings:
     """Take the options of the last run, but for those that are given again."""
-    last = run.get("options", {})
+    last = {"encoder_precision": FP32} | run.get("options", {})  # named where it is another
     argv = ["--input", "-", "--resume", "--no-report", "--output", options.output]
     for name in _CARRIED:
         if name in last:

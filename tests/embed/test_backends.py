@@ -14,6 +14,7 @@ from transforms.embed.backends import (
     BackendError,
     choose,
     refusal,
+    settle,
 )
 
 
@@ -57,6 +58,44 @@ def test_what_this_machine_lacks_is_one_line_with_the_fix(given, said) -> None:
         chosen(**{"backend": AUTO, "precision": FP32} | given)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, BF16),
+        ({"bf16": False}, FP32),
+        ({"cuda": True}, FP32),
+        ({"backend": OPENVINO, "cuda": True}, BF16),
+        ({"backend": TORCH}, BF16),
+        ({"backend": ONNX}, FP32),
+        ({"precision": INT8}, INT8),
+        ({"precision": FP32}, FP32),
+    ],
+)
+def test_auto_is_bf16_where_the_processor_gains_by_it(given, expected) -> None:
+    given = {"backend": AUTO, "precision": AUTO, "cuda": False, "bf16": True} | given
+    settled = settle(
+        given["backend"], given["precision"], lambda: given["cuda"], lambda: given["bf16"]
+    )
+    assert settled == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "gains"),
+    [
+        ("flags\t: avx2 avx512_bf16 amx_tile\n", True),
+        ("flags : amx_bf16", True),
+        ("Features : asimd bf16", False),
+        ("flags : avx2 avx512_bf16x", False),
+        (None, False),
+    ],
+)
+def test_processors_that_gain_by_bf16_say_so(written, gains, tmp_path, monkeypatch) -> None:
+    if written is not None:
+        (tmp_path / "cpuinfo").write_text(written)
+    monkeypatch.setattr(backends, "_CPU", tmp_path / "cpuinfo")
+    assert settle(OPENVINO, AUTO) == (BF16 if gains else FP32)
 
 
 def test_every_backend_counts_in_fp32_and_every_precision_has_one() -> None:

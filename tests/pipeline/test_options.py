@@ -32,3 +32,21 @@ def test_options_of_flink_are_known(flags):
 def test_a_mistyped_option_of_flink_is_refused_by_name():
     with pytest.raises(UsageError, match="unknown flag or argument --savepoint_pth=x"):
         refuse_unknown(("--savepoint_pth=x",))
+
+
+@pytest.mark.parametrize(
+    ("given", "precision"),
+    [
+        ([], "bf16"),
+        (["--encoder_precision", "fp32"], "fp32"),
+        (["--model", "another/model"], "fp32"),
+        (["--model", "another/model", "--encoder_precision", "bf16"], "bf16"),
+        (["--runner", "DataflowRunner"], "fp32"),
+        (["--encoder", "onnx"], "fp32"),
+    ],
+)
+def test_bf16_is_chosen_only_where_it_was_measured(given, precision, monkeypatch) -> None:
+    monkeypatch.setattr("transforms.embed.backends._gains_by_bf16", lambda: True)
+    monkeypatch.setattr("transforms.embed.backends._may_have_cuda", lambda: False)
+    settings = parse_settings(["--input", "in/*", "--output", "out", *given])
+    assert settings.encoder_precision == precision

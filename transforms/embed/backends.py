@@ -28,7 +28,8 @@ EXPORTERS = ("sentence-transformers", "tokenizers", "torch", "transformers")
 NEEDS = {TORCH: (), ONNX: ("onnx", "onnxruntime"), OPENVINO: ("openvino",)}
 
 _CPU = Path("/proc/cpuinfo")
-_HAVE_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # as x86 and ARM call it
+_MEASURED_BF16 = {"avx512_bf16", "amx_bf16"}  # as x86 calls it
+_HAVE_BF16 = {*_MEASURED_BF16, "bf16"}  # as ARM does
 _GRAPHICS = ("/dev/nvidiactl", "/dev/dxg")  # of Linux, and of Linux in Windows
 
 
@@ -88,22 +89,55 @@ def choose(
     return chosen
 
 
+def settle(
+    backend: str,
+    precision: str,
+    cuda: Callable[[], bool] | None = None,
+    bf16: Callable[[], bool] | None = None,
+) -> str:
+    """Turn the precision ``auto`` into that which the default model is run in on this machine.
+
+    bf16 on a processor of which the instructions are known to be worth it, else fp32.
+
+    Args:
+        cuda: says whether there may be a GPU, on which fp32 stays.
+        bf16: says whether the processor has such instructions.
+    """
+    if precision != AUTO:
+        return precision
+    on_graphics = backend in (AUTO, TORCH) and (cuda or _may_have_cuda)()
+    fast = BF16 in _COUNTS_IN[backend] and not on_graphics and (bf16 or _gains_by_bf16)()
+    return BF16 if fast else FP32
+
+
 @cache
 def has_cuda() -> bool:
     """Say whether torch can use a GPU; imports torch only where there may be one."""
-    try:
-        without = importlib.metadata.version("torch").endswith("+cpu")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    if without or not (os.name == "nt" or any(map(os.path.exists, _GRAPHICS))):
+    if not _may_have_cuda():
         return False
     import torch
 
     return torch.cuda.is_available()
 
 
-def _counts_in_bf16() -> bool:
+def _may_have_cuda() -> bool:
     try:
-        return not _HAVE_BF16.isdisjoint(_CPU.read_text(encoding="utf-8", errors="replace").split())
-    except OSError:  # not Linux
+        without = importlib.metadata.version("torch").endswith("+cpu")
+    except importlib.metadata.PackageNotFoundError:
         return False
+    return not without and (os.name == "nt" or any(map(os.path.exists, _GRAPHICS)))
+
+
+def _gains_by_bf16() -> bool:
+    return not _MEASURED_BF16.isdisjoint(_instructions())
+
+
+def _counts_in_bf16() -> bool:
+    return not _HAVE_BF16.isdisjoint(_instructions())
+
+
+def _instructions() -> list[str]:
+    try:
+        return _CPU.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:  # not Linux
+        return []

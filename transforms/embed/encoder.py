@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from transforms._shared.cores import threads_for
-from transforms.embed.backends import AUTO, FP32, TORCH, BackendError, choose
+from transforms.embed.backends import AUTO, FP32, TORCH, BackendError, choose, refusal
 from transforms.embed.model import ModelFiles, resolve_model
 from transforms.embed.plain import NotPlainError
 from transforms.embed.units import Vectors
@@ -74,7 +74,6 @@ def _load(
             return exported_encoder(files, chosen, precision, max_tokens, batch_size, threads)
         except (ExportError, NotPlainError) as error:
             _torch_instead(files, chosen, backend, precision, error)
-        precision = FP32
     from transforms.embed.torch_model import load_model, torch_encoder
 
     return torch_encoder(files, load_model(files, precision, threads), max_tokens, batch_size)
@@ -85,7 +84,7 @@ def _torch_instead(
 ) -> None:
     """Say that torch runs the model, or refuse where that would not be what was asked for."""
     said = f"model {files.name}: {chosen} cannot be used: {' '.join(str(error).split())}"
-    if precision != FP32:
+    if refusal(TORCH, precision):
         raise BackendError(f"{said}; use --encoder torch") from error
     if backend != AUTO:
         raise BackendError(f"{said}; use --encoder torch or auto") from error
