@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import apache_beam as beam
 
+from pipelines.at_once import EmbedCompareCluster
 from pipelines.options import LOCAL_RUNNERS, Settings
 from schemas import (
     Alert,
     Assignment,
     Attempt,
-    ComparedArticle,
     Event,
     EventChange,
     Fetch,
@@ -34,8 +34,10 @@ from transforms import (
     WriteTable,
 )
 from transforms._shared.seeds import Seeds
+from transforms.cluster.transform import Clustered
 from transforms.embed.backends import choose
 from transforms.embed.model import ModelFiles
+from transforms.embed.transform import processes_of
 from transforms.read.files import portable
 from transforms.read.transform import LogFetches, Read
 from transforms.write.bigquery.append import Appender
@@ -67,10 +69,10 @@ class Mode(NamedTuple):
 ONCE = Mode()  # a run that ends
 
 
-class Compared(NamedTuple):
-    """Articles with their copy verdicts, and what became no article."""
+class Upto(NamedTuple):
+    """What the stages up to one of them give: articles of some kind, and what became none."""
 
-    compared: beam.PCollection[ComparedArticle | Notice]
+    articles: beam.PCollection  # or notices
     repeats: beam.PCollection[Repeat]
     sightings: beam.PCollection[Sighting]
     readings: tuple[beam.PCollection[Reading], ...]  # of feeds and lists of feeds
@@ -109,14 +111,8 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
     return read
 
 
-def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Compared:
-    """Wire the stages from documents to compared articles.
-
-    Raises:
-        ModelError: this machine is to run the model, and cannot as asked.
-    """
-    if settings.runner in LOCAL_RUNNERS:
-        choose(settings.encoder, settings.encoder_precision)  # to be told before the run
+def normalise(read: Read, settings: Settings, mode: Mode = ONCE) -> Upto:
+    """Wire the stages from documents to articles."""
     days, (bounded, stored, seeds) = settings.window_days, mode
     parsed = read.documents | "Parse" >> ParseEntries()
     identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
@@ -128,29 +124,41 @@ def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE
     extracted = new | "Extract" >> ExtractArticles(processes)
     as_of = settings.as_of if stored else None
     normalised = extracted.extractions | "Normalise" >> NormaliseArticles(stored, days, as_of)
-    embedded = normalised.articles | "Embed" >> EmbedArticles(
-        settings.model,
-        settings.max_tokens,
-        bounded=bounded,
-        backend=settings.encoder,
-        precision=settings.encoder_precision,
-    )
-    compared = embedded | "Dedupe" >> CompareArticles(
-        model.dim, days, partitions=settings.partitions, bounded=bounded, seeds=seeds
-    )
     rejected = (read.rejected, parsed.rejected, extracted.rejected, normalised.rejected)
     readings = (read.readings, parsed.readings)
-    return Compared(compared, identified.repeats, identified.sightings, readings, rejected)
+    return Upto(normalised.articles, identified.repeats, identified.sightings, readings, rejected)
+
+
+def compare(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Upto:
+    """Wire the stages from documents to compared articles.
+
+    Raises:
+        ModelError: this machine is to run the model, and cannot as asked.
+    """
+    upto = normalise(read, settings, mode)
+    embedded = upto.articles | "Embed" >> _embed(settings, mode)
+    return upto._replace(articles=embedded | "Dedupe" >> _compare(settings, model, mode))
 
 
 def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) -> Detected:
-    """Wire all stages from documents to events; the records hold no more than is to be stored."""
-    upto = compare(read, settings, model, mode)
-    days, (bounded, _, seeds) = settings.window_days, mode
-    clustered = upto.compared | "Cluster" >> ClusterArticles(
-        model.model_id, days, settings.granularity, settings.cross_language, bounded, seeds
+    """Wire all stages from documents to events; the records hold no more than is to be stored.
+
+    Raises:
+        ModelError: this machine is to run the model, and cannot as asked.
+    """
+    cluster = _cluster(settings, model, mode)
+    clustered: Clustered
+    if mode.bounded and settings.partitions == 1 and _in_one_process(settings, read):
+        upto = normalise(read, settings, mode)
+        clustered = upto.articles | "EmbedDedupeCluster" >> EmbedCompareCluster(
+            _embed(settings, mode), _compare(settings, model, mode), cluster
+        )
+    else:
+        upto = compare(read, settings, model, mode)
+        clustered = upto.articles | "Cluster" >> cluster
+    scored = clustered.events | "Score" >> ScoreEvents(
+        settings.window_days, mode.bounded, mode.seeds
     )
-    scored = clustered.events | "Score" >> ScoreEvents(days, bounded, seeds)
     detected = Detected(
         clustered.assignments,
         clustered.moved,
@@ -183,6 +191,43 @@ def _trimmed(detected: Detected, store_text: str) -> Detected:
             keep(f"Rejected{stage}", Rejected, rejected)
             for stage, rejected in zip(REJECTING, detected.rejected)
         ),
+    )
+
+
+def _in_one_process(settings: Settings, read: Read) -> bool:
+    return settings.runner in LOCAL_RUNNERS and processes_of(read.documents.pipeline) == 1
+
+
+def _embed(settings: Settings, mode: Mode) -> EmbedArticles:
+    if settings.runner in LOCAL_RUNNERS:
+        choose(settings.encoder, settings.encoder_precision)  # to be told before the run
+    return EmbedArticles(
+        settings.model,
+        settings.max_tokens,
+        bounded=mode.bounded,
+        backend=settings.encoder,
+        precision=settings.encoder_precision,
+    )
+
+
+def _compare(settings: Settings, model: ModelFiles, mode: Mode) -> CompareArticles:
+    return CompareArticles(
+        model.dim,
+        settings.window_days,
+        partitions=settings.partitions,
+        bounded=mode.bounded,
+        seeds=mode.seeds,
+    )
+
+
+def _cluster(settings: Settings, model: ModelFiles, mode: Mode) -> ClusterArticles:
+    return ClusterArticles(
+        model.model_id,
+        settings.window_days,
+        settings.granularity,
+        settings.cross_language,
+        mode.bounded,
+        mode.seeds,
     )
 
 

@@ -109,7 +109,7 @@ def compare_stream(path: str, model_name: str) -> Compared:
     pipeline: beam.Pipeline = new_pipeline(settings.runner, ())
     read = read_once(pipeline, Sources((path,), ()), settings)
     upto = compare(read, settings, resolve_model(model_name))
-    collected = Collected(upto.compared, "Compared")
+    collected = Collected(upto.articles, "Compared")
     run(pipeline)
     found = sorted(collected.read(), key=lambda item: decision_order(item.embedded.article))
     lines = [line_of(item.embedded.article.key, labels) for item in found]

@@ -16,7 +16,7 @@ from transforms.embed.batches import bucket, embed_in_batches
 from transforms.embed.encoder import load_encoder
 from transforms.embed.model import DEFAULT_MODEL
 from transforms.embed.recent import RecentVectors
-from transforms.embed.transform import _EmbedBundle, _processes
+from transforms.embed.transform import _EmbedBundle, processes_of
 
 WORDS = "bridge mill stream town noon flood road train council rain".split()
 
@@ -151,7 +151,7 @@ def test_bundles_of_a_run_that_goes_on_share_what_was_encoded(fake_encoder) -> N
 def test_worker_processes_are_told_how_many_they_are() -> None:
     def processes(*flags: str) -> int:
         with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(flags)) as pipe:
-            return _processes(pipe)
+            return processes_of(pipe)
 
     assert processes() == 1
     assert processes("--direct_running_mode=multi_threading", "--direct_num_workers=4") == 1

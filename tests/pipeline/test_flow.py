@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from transforms.cluster.event_index import EventIndex
 from transforms.cluster.join_model import ANY_MODEL, load_join_model
 from transforms.cluster.terms import background_frequencies
 from transforms.dedupe.duplicate_index import DuplicateIndex
-from transforms.embed.batches import bucket, embed_in_batches
+from transforms.embed.ahead import embed_ahead
 from transforms.embed.encoder import load_encoder
 from transforms.embed.model import resolve_model
 from transforms.extract.extraction import extract_article
@@ -66,15 +65,35 @@ def stages_in_readme():
 
 
 def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
-    settings = replace(settings, fetch_pages=True)
+    settings = replace(settings, fetch_pages=True, runner="FlinkRunner")
     model = resolve_model(settings.model)
-    pipeline = new_pipeline(settings.runner, ())
+    pipeline = new_pipeline("DirectRunner", ())
     write(
         build(read_once(pipeline, sources, settings), settings, model), settings.output, model.dim
     )
     assert stages_of(pipeline) == transforms.__all__
     of = {name: getattr(transforms, name).__module__.split(".")[1] for name in transforms.__all__}
     assert [of[name] for name in stages_of(pipeline)] == stages_in_readme()
+
+
+@pytest.mark.parametrize(
+    ("changed", "beam_args", "at_once"),
+    [
+        ({}, (), True),
+        ({}, ("--direct_running_mode=multi_threading", "--direct_num_workers=2"), True),
+        ({}, ("--direct_running_mode=multi_processing", "--direct_num_workers=2"), False),
+        ({"partitions": 2}, (), False),
+        ({"runner": "DataflowRunner"}, (), False),
+    ],
+)
+def test_one_process_embeds_and_decides_at_the_same_time(
+    changed, beam_args, at_once, settings, sources
+):
+    settings = replace(settings, **changed)
+    pipeline = new_pipeline("DirectRunner", beam_args)
+    build(read_once(pipeline, sources, settings), settings, resolve_model(settings.model))
+    steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
+    assert ("EmbedDedupeCluster" in steps, "Embed" in steps) == (at_once, not at_once)
 
 
 def test_comparing_is_the_same_flow_up_to_dedupe(settings, sources):
@@ -113,12 +132,11 @@ def entries_of(sources):
 
 
 def embedded(articles, settings):
-    encoder = load_encoder(settings.model, settings.max_tokens)
-    groups = defaultdict(list)
-    for article in articles:
-        groups[bucket(article, settings.max_tokens)].append(article)
-    for group in groups.values():
-        yield from embed_in_batches(group, encoder, settings.max_tokens)
+    encoder = load_encoder(
+        settings.model, settings.max_tokens, precision=settings.encoder_precision
+    )
+    ordered = sorted(articles, key=decision_order)
+    return (done for done, _ in embed_ahead(ordered, encoder, settings.max_tokens))
 
 
 def moved(assignment, move):
@@ -146,7 +164,7 @@ def compose(sources, settings):
         if isinstance(decision, Identified)
     ]
     assignments, states = [], []
-    for item in sorted(embedded(articles, settings), key=lambda e: decision_order(e.article)):
+    for item in embedded(articles, settings):
         assignments.append(index.assign(duplicates.assign(item)))
         states += index.retired()
         for move in index.moves():
@@ -185,11 +203,15 @@ def by_id(assignments):
     return {(article.article_id, article.revision): a for article, a in articles}
 
 
-def test_shuffled_sources_give_the_records_of_the_plain_composition(composed, sources, settings):
+@pytest.mark.parametrize("runner", ["DirectRunner", "FlinkRunner"])  # at once, stage by stage
+def test_shuffled_sources_give_the_records_of_the_plain_composition(
+    runner, composed, sources, settings
+):
+    settings = replace(settings, runner=runner)
     mixed = random.Random(7)
     shuffled = Sources(*(tuple(mixed.sample(part, len(part))) for part in sources))
     assert shuffled != sources
-    pipeline = new_pipeline(settings.runner, ())
+    pipeline = new_pipeline("DirectRunner", ())
     read = read_once(pipeline, shuffled, settings)
     detected = build(read, settings, resolve_model(settings.model))
     collected = [

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
@@ -13,7 +13,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas import Assignment, ComparedArticle, Decision, EventState, Move, Moved, Notice
+from schemas import Article, Assignment, ComparedArticle, Decision, EventState, Move, Moved, Notice
 from schemas.event import GRANULARITIES
 from transforms._shared.counts import count, timed
 from transforms._shared.kept import Kept
@@ -107,17 +107,20 @@ class _Cluster(beam.DoFn):
         return TaggedOutput("events", state)
 
 
-class _ClusterGroup(_Cluster):
-    def process(
-        self, partition: tuple[str, Iterable[ComparedArticle | Notice]]
+class ClusterInOrder(_Cluster):
+    """Decides on all articles of a bounded run."""
+
+    def decided(
+        self, items: Iterable[ComparedArticle | Notice]
     ) -> Iterator[
         Assignment
         | TaggedOutput[Literal["events"], EventState]
         | TaggedOutput[Literal["notices"], Notice]
     ]:
+        """Decide on articles and notices that come in order."""
         index = self._new_index()
         assignments: dict[str, list[Assignment]] = {}
-        for compared in in_order(partition[1]):
+        for compared in items:
             if isinstance(compared, Notice):
                 yield from _noted(index, (compared,))
                 continue
@@ -139,6 +142,17 @@ class _ClusterGroup(_Cluster):
                 yield assignment
         for state in index.states():
             yield self._event(state)
+
+
+class _ClusterGroup(ClusterInOrder):
+    def process(
+        self, partition: tuple[str, Iterable[ComparedArticle | Notice]]
+    ) -> Iterator[
+        Assignment
+        | TaggedOutput[Literal["events"], EventState]
+        | TaggedOutput[Literal["notices"], Notice]
+    ]:
+        yield from self.decided(in_order(partition[1]))
 
 
 class _ClusterNext(_Cluster):
@@ -205,21 +219,24 @@ class _ClusterNext(_Cluster):
                 yield TaggedOutput("events", described)
 
 
-def in_order(items: Iterable[ComparedArticle | Notice]) -> list[ComparedArticle | Notice]:
+_Item = TypeVar("_Item", Article | Notice, ComparedArticle | Notice)
+
+
+def in_order(items: Iterable[_Item]) -> list[_Item]:
     """Put articles in the order of decisions, and each notice in its time, after its article."""
     held = list(items)
     places: dict[str, Any] = {}
     for item in held:
-        if isinstance(item, ComparedArticle):
-            article = item.embedded.article
+        if not isinstance(item, Notice):
+            article = item if isinstance(item, Article) else item.embedded.article
             place = decision_order(article)
             places[article.article_id] = max(place, places.get(article.article_id, place))
 
-    def order(item: ComparedArticle | Notice) -> tuple[Any, ...]:
-        if isinstance(item, ComparedArticle):
-            return (*decision_order(item.embedded.article), "")
-        at = (True, item.noticed_at, item.article_id, 0)
-        return (*max(at, places.get(item.article_id, at)), item.kind)
+    def order(item: _Item) -> tuple[Any, ...]:
+        if isinstance(item, Notice):
+            at: tuple[Any, ...] = (True, item.noticed_at, item.article_id, 0)
+            return (*max(at, places.get(item.article_id, at)), item.kind)
+        return (*decision_order(item if isinstance(item, Article) else item.embedded.article), "")
 
     return sorted(held, key=order)
 

@@ -116,8 +116,15 @@ def _compare_in_order(
     neighbours: int,
     further: int,
 ) -> Iterator[ComparedArticle]:
-    index = DuplicateIndex(dim, window, neighbours, further)
-    for embedded in sorted(partition[1], key=lambda item: decision_order(item.article)):
+    ordered = sorted(partition[1], key=lambda item: decision_order(item.article))
+    yield from compare_each(DuplicateIndex(dim, window, neighbours, further), ordered)
+
+
+def compare_each(
+    index: DuplicateIndex, ordered: Iterable[EmbeddedArticle]
+) -> Iterator[ComparedArticle]:
+    """Compare articles that come in the order of decisions, and count them."""
+    for embedded in ordered:
         count("dedupe", "in")
         with timed("dedupe"):
             compared = index.assign(embedded)

@@ -47,7 +47,7 @@ class EmbedArticles(beam.PTransform):
     def expand(
         self, articles: beam.PCollection[Article | Notice]
     ) -> beam.PCollection[EmbeddedArticle | Notice]:
-        settings = (self._factory(_processes(articles.pipeline)), self.max_tokens)
+        settings = (self.factory(processes_of(articles.pipeline)), self.max_tokens)
         if not self.bounded:
             return articles | "Embed" >> beam.ParDo(_EmbedBundle(*settings))
         return around(
@@ -61,13 +61,14 @@ class EmbedArticles(beam.PTransform):
             ),
         )
 
-    def _factory(self, processes: int) -> Callable[[], Encoder]:
+    def factory(self, processes: int) -> Callable[[], Encoder]:
+        """Give what loads the encoder, in a process of which so many share the machine."""
         return self.encoder_factory or _ModelFactory(
             self.model, self.max_tokens, self.batch_size, self.backend, self.precision, processes
         )
 
 
-def _processes(pipeline: beam.Pipeline) -> int:
+def processes_of(pipeline: beam.Pipeline) -> int:
     """Say how many processes of this machine share its cores; 0: one for each."""
     options = pipeline.options.view_as(DirectOptions)
     return options.direct_num_workers if options.direct_running_mode == "multi_processing" else 1
