@@ -44,7 +44,7 @@ class CandidateIndex:
     find a copy with a new lead or a cut one. It holds what is added, be it a copy or not, and
     answers with the numbers it was added under.
 
-    Memory grows with the articles added in the window (about 10 KB each at 800 words) and with
+    Memory grows with the articles added in the window (about 3.5 KB each) and with
     undated articles, of which the newest ``max_undated`` are kept.
     """
 
@@ -136,7 +136,7 @@ class DuplicateIndex:
     """Compares each article with those of the last ``window``: the search and the book in one.
 
     A copy is never added to the search. Memory grows with the originals in the window (about
-    10 KB each at 800 words, at most 100 KB) and with undated articles, of which the newest
+    9 KB each at 800 words, at most 70 KB) and with undated articles, of which the newest
     ``max_undated`` are kept.
     """
 

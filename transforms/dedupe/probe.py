@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from transforms._shared.words import Hashes, overlap
 from transforms.dedupe.fingerprint import Fingerprint
-from transforms.dedupe.sketch import Sketch
+from transforms.dedupe.sketch import AnySketch
 
 _SAMPLED = 2**32 // 8  # hashes below it are searched for: 1 in 8
 LEAST_SHARED = 2  # sampled hashes two texts must share to be compared
@@ -72,6 +72,7 @@ def quoted_share(shared: int, new: int) -> float:
     return shared / new if shared >= 2 * LEAST_SHARED else 0.0
 
 
-def _sample(grams: Sketch) -> Hashes:
-    kept = grams.below(_SAMPLED)
-    return kept if len(kept) >= LEAST_SHARED else grams.hashes[:LEAST_SHARED]
+def _sample(grams: AnySketch) -> Hashes:
+    below = grams.below(_SAMPLED)
+    sample = below if len(below) >= LEAST_SHARED else grams.hashes[:LEAST_SHARED]
+    return sample.copy()  # all the hashes are not kept

@@ -44,7 +44,7 @@ class VerdictBook:
     never points to a copy. Where a copy was found, its original is looked at in its place. The
     work per article depends on ``neighbours``, not on how many articles the window holds.
 
-    Memory grows with the originals in the window (about 8 KB each at 800 words, at most 100 KB),
+    Memory grows with the originals in the window (about 6 KB each at 800 words, at most 60 KB),
     by two numbers for each copy, and with undated articles, of which the newest ``max_undated``
     are kept.
     """
@@ -128,7 +128,7 @@ class VerdictBook:
         if original is None:
             shard.originals.append(number)
             _note(shard, number, new)
-            self._entries[number] = new
+            self._entries[number] = new.kept()
         else:
             shard.copies.append(number)
             self._original[number] = original
