@@ -17,7 +17,7 @@ _JUDGED_LATEST = 5  # the latest, and the founder,
 _JUDGED = 12  # but no more than this
 
 
-@dataclass
+@dataclass(slots=True)
 class OpenEvent:
     """The members of one event, their span in time and their decayed sum."""
 
