@@ -36,7 +36,7 @@ def test_a_library_that_gives_up_makes_one_dead_letter(make_extraction, monkeypa
         raise OverflowError("too far")
 
     monkeypatch.setattr(transform, "normalise_article", give_up)
-    do_fn = transform._NormaliseDoFn(True, None, transform.Shared())
+    do_fn = transform._NormaliseDoFn(True, None)
     do_fn.setup()
     outputs = list(do_fn.process(make_extraction(key="a")))
     assert [(one.tag, one.value.reason, one.value.error) for one in outputs] == [

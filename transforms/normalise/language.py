@@ -1,6 +1,7 @@
 """Which language an article is written in, and how sure that is."""
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,12 @@ class LanguageDetector:
                 named, sum(p for code, p in ranked if _ALIASES.get(code, code) == named)
             )
         return Language(UNDETERMINED, probability)
+
+
+@cache
+def load_detector() -> LanguageDetector:
+    """Give this process's only detector, loading it (half a second) on the first call."""
+    return LanguageDetector()
 
 
 def normalise_tag(tag: str) -> str:

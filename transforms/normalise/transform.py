@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
-from apache_beam.utils.shared import Shared
 
 from schemas import Article, Extraction, Notice, Rejected
 from transforms._shared.counts import count, timed
 from transforms._shared.rejects import RejectError, rejected
 from transforms._shared.shards import WINDOW_DAYS
 from transforms.normalise.article import normalise_article
-from transforms.normalise.language import LanguageDetector
+from transforms.normalise.language import load_detector
 
 STAGE = "normalise"
 
@@ -40,19 +39,18 @@ class NormaliseArticles(beam.PTransform):
 
     def expand(self, extractions: beam.PCollection[Extraction | Notice]) -> Normalised:
         max_delay = None if self.bounded else timedelta(days=self.window_days)
-        normalise = beam.ParDo(_NormaliseDoFn(max_delay, self.as_of, Shared()))
+        normalise = beam.ParDo(_NormaliseDoFn(max_delay, self.as_of))
         outputs = extractions | "Normalise" >> normalise.with_outputs("rejected", main="articles")
         return Normalised(outputs.articles, outputs.rejected)
 
 
 class _NormaliseDoFn(beam.DoFn):
-    def __init__(self, max_delay: timedelta | None, as_of: datetime | None, shared: Shared) -> None:
+    def __init__(self, max_delay: timedelta | None, as_of: datetime | None) -> None:
         self._max_delay = max_delay
         self._as_of = as_of
-        self._shared = shared
 
     def setup(self) -> None:
-        self._languages = self._shared.acquire(LanguageDetector)  # one model per process
+        self._languages = load_detector()
 
     def process(self, extraction: Extraction | Notice) -> Iterator[Article | Notice]:
         if isinstance(extraction, Notice):
