@@ -32,6 +32,7 @@ from benchmarks.processes import RunError, run
 from benchmarks.sample import Row, SampleError, read_rows, shipped_rows, write_rows
 
 RESULTS = Path(__file__).with_name("results")
+QUICK = Path("out", "bench", "quick.json")
 PARTS = ("whole", "window", "copies", "single_key")
 _PEERS = Path(__file__).with_name("near_duplicates_peers.txt")
 _RATIOS = ("pipeline_vs_default_encode", "pipeline_vs_best_encode")
@@ -244,13 +245,15 @@ def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--no-variants", dest="variants", action="store_false", help="only what is compared")
     add("--quick", action="store_true", help="see that it works; the figures say nothing")
     add("--cache", type=Path, help="folder that keeps vectors for the next run")
-    add("--json", type=Path, default=RESULTS / "latest.json", metavar="OUT")
+    add("--json", type=Path, metavar="OUT", help=f"({RESULTS.name}/latest.json; quick: {QUICK})")
     options = parser.parse_args(argv)
     full = {"articles": 2000, "repeats": 5, "sizes": "5000,20000", "stories": 12_776}
     quick = {"articles": 24, "repeats": 1, "sizes": "60", "stories": 90}
     for name, value in (quick if options.quick else full).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
+    if options.json is None:  # what only shows that it works must not pass for a measurement
+        options.json = QUICK if options.quick else RESULTS / "latest.json"
     return options
 
 

@@ -111,6 +111,8 @@ def read_figures(path: Path) -> Measured:
     """
     try:
         parts = json.loads(path.read_text("utf-8"))["parts"]
+        if any(part.get("quick") for part in parts.values()):
+            raise FiguresError(f"{path} is of a quick run, which only shows that it works")
         whole, window = parts["whole"], parts["window"]["sizes"]
         keys = parts["single_key"]["sizes"]
         largest = max(keys, key=lambda row: row["size"])

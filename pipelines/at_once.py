@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
 from typing import Literal
 
 import apache_beam as beam
@@ -13,7 +11,6 @@ from schemas import Article, Assignment, ComparedArticle, EmbeddedArticle, Event
 from transforms._shared.counts import MICROSECONDS, count
 from transforms._shared.ordering import ONE_PARTITION
 from transforms.cluster.transform import ClusterArticles, Clustered, ClusterInOrder, in_order
-from transforms.dedupe.duplicate_index import DuplicateIndex
 from transforms.dedupe.transform import CompareArticles, compare_each
 from transforms.embed.ahead import embed_ahead
 from transforms.embed.transform import EmbedArticles
@@ -54,16 +51,9 @@ def _by_partition(item: Article | Notice) -> tuple[str, Article | Notice]:
 class _AtOnce(ClusterInOrder):
     def __init__(self, settings: EmbedCompareCluster) -> None:
         super().__init__(settings.cluster)
-        compare = settings.compare
         self._encoder_factory = settings.embed.factory(1)
         self._max_tokens = settings.embed.max_tokens
-        self._new_duplicates = partial(
-            DuplicateIndex,
-            compare.dim,
-            timedelta(days=compare.window_days),
-            compare.neighbours,
-            compare.further,
-        )
+        self._new_window = settings.compare.new_index
 
     def setup(self) -> None:
         super().setup()
@@ -80,7 +70,7 @@ class _AtOnce(ClusterInOrder):
 
     def _compared(self, ordered: Sequence[Article | Notice]) -> Iterator[ComparedArticle | Notice]:
         articles = [item for item in ordered if isinstance(item, Article)]
-        compared = compare_each(self._new_duplicates(), self._embedded(articles))
+        compared = compare_each(self._new_window(), self._embedded(articles))
         for item in ordered:
             yield item if isinstance(item, Notice) else next(compared)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
 from pipelines.draining import draining
-from pipelines.options import Settings, UsageError, parse_settings, refuse_unknown
-from transforms.embed.backends import FP32
+from pipelines.options import LOCAL_RUNNERS, Settings, UsageError, parse_settings, refuse_unknown
+from transforms.embed.backends import FP32, choose
 from transforms.write.bigquery.dataset import SCHEME
 
 if TYPE_CHECKING:
@@ -120,13 +120,14 @@ def _run_alone(
     from pipelines.run_summary import counts_of
     from transforms.write.manifest import check_output, commit_run
 
-    check_output(settings.output, digest_of(settings, model), settings.overwrite)
+    digest, options = digest_of(settings, model), options_of(settings)
+    check_output(settings.output, digest, settings.overwrite, options)
     say(f"files: {len(sources.files):,}; feeds: {len(sources.feeds):,}; model: {model.model_id}")
     warn(settings, model)
     started, clock = datetime.now(timezone.utc), time.monotonic()
     counters = run(pipeline)
     summary = summary_of(settings, model, counters, started, time.monotonic() - clock)
-    summary["arguments_digest"] = digest_of(settings, model)
+    summary["arguments_digest"] = digest
     commit_run(settings.output, paths.read(), summary)
     return counts_of(counters)
 
@@ -143,7 +144,7 @@ def summary_of(
 
     return {
         "options": options_of(settings),
-        "engine": {"runner": settings.runner, "partitions": settings.partitions},
+        "engine": engine_of(settings),
         "versions": versions_of(model),
         "counts": counts_of(counters),
         "timings": {
@@ -151,6 +152,18 @@ def summary_of(
             "seconds": round(seconds, 3),
             "stage_seconds": stage_seconds(counters),
         },
+    }
+
+
+def engine_of(settings: Settings) -> dict[str, Any]:
+    """Give what run.json says of what did the work: elsewhere what was asked for."""
+    here = settings.runner in LOCAL_RUNNERS
+    encoder, precision = settings.encoder, settings.encoder_precision
+    return {
+        "runner": settings.runner,
+        "partitions": settings.partitions,
+        "encoder": choose(encoder, precision) if here else encoder,
+        "encoder_precision": precision,
     }
 
 

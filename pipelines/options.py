@@ -311,8 +311,8 @@ def build_parser() -> argparse.ArgumentParser:
         default=AUTO,
         metavar="|".join((AUTO, *PRECISIONS)),
         help="in which numbers: fp32; bf16 (torch and openvino, on hardware that has it) and int8 "
-        "(openvino) are faster and change vectors a little; auto: for the default model on this "
-        "machine's processor bf16 where it has AVX-512 BF16 or AMX, else fp32 "
+        "(openvino) are faster and change vectors a little; auto: bf16 for the default model in a "
+        "local run on a processor with AVX-512 BF16 or AMX, else fp32, also on other runners "
         "(default: %(default)s)",
     )
     add(
@@ -341,7 +341,8 @@ def build_parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="parts that the search for copies and neighbours is split into; meant to "
-        f"change nothing else, 1 to {MOST_PARTITIONS} (default: %(default)s)",
+        "change nothing else but last digits of vectors, "
+        f"1 to {MOST_PARTITIONS} (default: %(default)s)",
     )
     add(
         "--max_file_mb",
@@ -467,8 +468,10 @@ def parse_settings(argv: Sequence[str] | None) -> Settings:
 def _precision(parsed: argparse.Namespace) -> str:
     """Settle the precision: workers elsewhere may differ, and other models were not measured."""
     given: str = parsed.encoder_precision
-    here = parsed.runner in LOCAL_RUNNERS and parsed.model == DEFAULT_MODEL
-    return settle(parsed.encoder, given) if here or given != AUTO else FP32
+    if given != AUTO:
+        return given
+    measured = parsed.runner in LOCAL_RUNNERS and parsed.model == DEFAULT_MODEL
+    return settle(parsed.encoder) if measured else FP32
 
 
 def _check_pubsub(parsed: argparse.Namespace) -> None:

@@ -95,7 +95,7 @@ def _take_up(
     Returns:
         What is to be done, what an earlier run decided, and the number of the round.
     """
-    from pipelines.detect_events import options_of, versions_of
+    from pipelines.detect_events import engine_of, options_of, versions_of
     from pipelines.resume import OutputSeeds
     from pipelines.stream import refuse_other_kind, storing_as_before
     from transforms.write.bigquery.store import add_run
@@ -110,7 +110,7 @@ def _take_up(
     number = output.last_round(run or {}) + 1
     document = {
         "options": options_of(settings) | {"streaming": True},
-        "engine": {"runner": settings.runner, "partitions": 1},
+        "engine": engine_of(settings),
         "versions": versions_of(model),
         "counts": {},
         "rounds": number,

@@ -469,13 +469,13 @@ def _written(seconds: float) -> str:
 def _summary(
     settings: Settings, model: "ModelFiles", earlier: dict[str, Any], session: Session
 ) -> dict[str, Any]:
-    from pipelines.detect_events import options_of, versions_of
+    from pipelines.detect_events import engine_of, options_of, versions_of
     from pipelines.run_summary import counts_of
 
     return {
         "files": earlier.get("files", []),  # of a run that ended
         "options": options_of(settings) | {"streaming": settings.streaming},
-        "engine": {"runner": settings.runner, "partitions": 1},
+        "engine": engine_of(settings),
         "versions": versions_of(model),
         "counts": counts_of(session.counters()),
         "files_passed_over": session.passed_over,  # when this run began

@@ -105,7 +105,8 @@ def compare_stream(path: str, model_name: str) -> Compared:
     from transforms._shared.ordering import decision_order
     from transforms.embed.model import resolve_model
 
-    settings = parse_settings(["--input", path, "--output", "none", "--model", model_name])
+    given = ["--input", path, "--output", "none", "--model", model_name]
+    settings = parse_settings([*given, "--encoder_precision", "fp32"])  # the same everywhere
     pipeline: beam.Pipeline = new_pipeline(settings.runner, ())
     read = read_once(pipeline, Sources((path,), ()), settings)
     upto = compare(read, settings, resolve_model(model_name))

@@ -223,6 +223,12 @@ def test_bad_values_are_a_usage_error(given):
     assert ended.value.code == 2
 
 
+def test_a_quick_run_leaves_the_figures_that_are_shown_alone():
+    assert parse_options(["--quick"]).json == bench.QUICK
+    assert parse_options([]).json == bench.RESULTS / "latest.json"
+    assert parse_options(["--quick", "--json", "mine.json"]).json == Path("mine.json")
+
+
 def test_parts_that_are_not_run_keep_their_figures(tmp_path, monkeypatch):
     out = tmp_path / "results" / "latest.json"
     monkeypatch.setattr(bench, "measure_windows", lambda arguments: {"sizes": []})

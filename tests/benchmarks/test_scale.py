@@ -176,3 +176,11 @@ def test_the_document_shows_what_the_program_computes():
     text = (ROOT / "docs" / "scale.md").read_text("utf-8")
     made = tables(read_figures(figures), Assumptions())
     assert written(text, made) == text, "run make scale"
+
+
+def test_figures_of_a_quick_run_are_refused(figures):
+    found = json.loads(figures.read_text("utf-8"))
+    found["parts"]["window"]["quick"] = True
+    figures.write_text(json.dumps(found), "utf-8")
+    with pytest.raises(FiguresError, match="is of a quick run"):
+        read_figures(figures)

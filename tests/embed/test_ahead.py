@@ -16,7 +16,7 @@ def articles(make_article):
     return [
         make_article(
             article_id=f"a{number}",
-            title=f"Report {number % 90} from the bridge",
+            title=f"Report {number} from the bridge",
             body="The river rose again. " * (1 + number % 7),
             published_at=start + timedelta(minutes=number),
         )
@@ -40,6 +40,19 @@ class Counting:
         return np.array([[len(text), 0] for text in texts], np.float32)
 
 
+def test_a_text_is_encoded_once_however_often_it_comes(make_article) -> None:
+    articles = [
+        make_article(
+            article_id=f"a{number}", title=f"Report {number % 150}", body="The river rose."
+        )
+        for number in range(600)
+    ]
+    encoder = Counting()
+    found = list(embed_ahead(articles, encoder, 128))
+    assert [done.article.article_id for done, _ in found] == [a.article_id for a in articles]
+    assert [texts for _, texts in encoder.calls] == [64, 64, 22]
+
+
 def test_articles_leave_in_the_order_they_came_with_their_own_vectors(articles) -> None:
     mixed = articles[::3] + articles[1::3] + articles[2::3]
     found = list(embed_ahead(mixed, Counting(), 128))
@@ -51,7 +64,8 @@ def test_articles_leave_in_the_order_they_came_with_their_own_vectors(articles) 
 
 def test_seconds_come_once_for_each_block(articles) -> None:
     spent = [seconds for _, seconds in embed_ahead(articles, Counting(), 128)]
-    assert len([s for s in spent if s > 0]) == -(-len(articles) // ahead._BLOCK)
+    texts = len({(article.title, article.body) for article in articles})
+    assert len([s for s in spent if s > 0]) == -(-texts // ahead._BLOCK)
 
 
 def test_encoding_stays_a_few_blocks_ahead_of_what_is_taken(articles) -> None:
@@ -66,7 +80,7 @@ def test_encoding_stays_a_few_blocks_ahead_of_what_is_taken(articles) -> None:
 
 def test_an_encoder_that_fails_ends_it_with_its_own_error(articles) -> None:
     taken = embed_ahead(articles, Counting(fail_at=2), 128)
-    assert len([next(taken) for _ in range(ahead._BLOCK)]) == ahead._BLOCK
+    assert len([next(taken) for _ in range(ahead._BLOCK)]) == ahead._BLOCK  # all different
     with pytest.raises(ValueError, match="no vectors today"):
         next(taken)
     assert not [t for t in threading.enumerate() if t.name.startswith("encoder")]

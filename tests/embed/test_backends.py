@@ -69,15 +69,11 @@ def test_what_this_machine_lacks_is_one_line_with_the_fix(given, said) -> None:
         ({"backend": OPENVINO, "cuda": True}, BF16),
         ({"backend": TORCH}, BF16),
         ({"backend": ONNX}, FP32),
-        ({"precision": INT8}, INT8),
-        ({"precision": FP32}, FP32),
     ],
 )
 def test_auto_is_bf16_where_the_processor_gains_by_it(given, expected) -> None:
-    given = {"backend": AUTO, "precision": AUTO, "cuda": False, "bf16": True} | given
-    settled = settle(
-        given["backend"], given["precision"], lambda: given["cuda"], lambda: given["bf16"]
-    )
+    given = {"backend": AUTO, "cuda": False, "bf16": True} | given
+    settled = settle(given["backend"], lambda: given["cuda"], lambda: given["bf16"])
     assert settled == expected
 
 
@@ -95,7 +91,7 @@ def test_processors_that_gain_by_bf16_say_so(written, gains, tmp_path, monkeypat
     if written is not None:
         (tmp_path / "cpuinfo").write_text(written)
     monkeypatch.setattr(backends, "_CPU", tmp_path / "cpuinfo")
-    assert settle(OPENVINO, AUTO) == (BF16 if gains else FP32)
+    assert settle(OPENVINO) == (BF16 if gains else FP32)
 
 
 def test_every_backend_counts_in_fp32_and_every_precision_has_one() -> None:

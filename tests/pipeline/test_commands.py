@@ -220,9 +220,11 @@ def test_output_of_other_input_is_replaced_only_when_asked(command, refused, mak
     assert command("--input", first, "--output", out, "--no-report")[0] == 0
     before = (out / "run.json").read_bytes()
     again = ("--input", second, "--output", out, "--no-report")
-    assert "other input or options" in refused(1, "--input", first, "--fetch_pages", *again[2:])
+    assert "other options (fetch_pages was False, is now True): choose another folder" in refused(
+        1, "--input", first, "--fetch_pages", *again[2:]
+    )
     said = refused(1, *again)
-    assert f"{out} holds the output of other input or options: choose another folder" in said
+    assert f"{out} holds the output of other options (input): choose another folder" in said
     assert "--overwrite" in said
     assert (out / "run.json").read_bytes() == before
     assert command(*again, "--overwrite")[0] == 0

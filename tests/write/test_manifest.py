@@ -246,3 +246,20 @@ def test_files_that_workers_wrote_elsewhere_are_no_output(output):
         commit_run(str(output), [OURS, ALSO_OURS], SUMMARY)
     assert read_run(str(output))["files"] == [OURS]
     assert (output / OURS).exists()
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"days": 14, "model": "m"}, "other options (days was 7, is now 14):"),
+        ({"days": 7, "model": "m", "precision": "bf16"}, "other options (precision is now bf16):"),
+        ({"model": "m"}, "other options (days was 7):"),
+        ({"days": 7, "model": "m" * 41}, "other options (model):"),
+        ({"days": 7, "model": "m"}, "other input or options:"),
+    ],
+)
+def test_options_that_differ_are_named(output, now, said):
+    run(output, OURS, options={"days": 7, "model": "m"})
+    with pytest.raises(OutputError) as raised:
+        check_output(str(output), "d2", overwrite=False, options=now)
+    assert f"holds the output of {said}" in str(raised.value)

@@ -15,7 +15,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import Article, Assignment, ComparedArticle, Decision, EventState, Move, Moved, Notice
 from schemas.event import GRANULARITIES
-from transforms._shared.counts import count, timed
+from transforms._shared.counts import WORKED, count, timed
 from transforms._shared.kept import Kept
 from transforms._shared.ordering import ONE_PARTITION, decision_order
 from transforms._shared.seeds import Seeds
@@ -125,7 +125,7 @@ class ClusterInOrder(_Cluster):
                 yield from _noted(index, (compared,))
                 continue
             count("cluster", "in")
-            with timed("cluster"):
+            with timed("cluster", WORKED):
                 assignment = index.assign(compared)
                 noted = list(_noted(index, compared.embedded.article.notices))
                 retired = list(index.retired())
@@ -192,7 +192,7 @@ class _ClusterNext(_Cluster):
             yield from noted
             return
         count("cluster", "in")
-        with timed("cluster"):
+        with timed("cluster", WORKED):
             index = self._indexes[key] = self._kept.of(key, log, version)
             assignment = index.assign(compared)
             noted = list(_noted(index, compared.embedded.article.notices))

@@ -4,7 +4,6 @@ and one book."""
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -12,7 +11,7 @@ from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from schemas import ComparedArticle, EmbeddedArticle, Notice
-from transforms._shared.counts import count, timed
+from transforms._shared.counts import WORKED, count, timed
 from transforms._shared.kept import Kept
 from transforms._shared.notices import around
 from transforms._shared.ordering import ONE_PARTITION, decision_order, home_partition
@@ -54,15 +53,13 @@ class CompareArticles(beam.PTransform):
     def expand(
         self, articles: beam.PCollection[EmbeddedArticle | Notice]
     ) -> beam.PCollection[ComparedArticle | Notice]:
-        window, wanted = timedelta(days=self.window_days), (self.neighbours, self.further)
         if not self.bounded:
-            make = partial(DuplicateIndex, self.dim, window, *wanted)
             keyed = articles | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
                 tuple[str, EmbeddedArticle | Notice]
             )
-            return keyed | "Compare" >> beam.ParDo(_CompareNext(make, self.seeds))
+            return keyed | "Compare" >> beam.ParDo(_CompareNext(self.new_index, self.seeds))
         if self.partitions > 1:
-            return around(articles, EmbeddedArticle, lambda items: self._in_parts(items, window))
+            return around(articles, EmbeddedArticle, self._in_parts)
         return around(
             articles,
             EmbeddedArticle,
@@ -71,13 +68,19 @@ class CompareArticles(beam.PTransform):
                 | "KeyByPartition"
                 >> beam.Map(_by_partition).with_output_types(tuple[str, EmbeddedArticle])
                 | "GroupPartition" >> beam.GroupByKey()
-                | "Compare" >> beam.FlatMap(_compare_in_order, self.dim, window, *wanted)
+                | "Compare" >> beam.FlatMap(_compare_in_order, self.new_index)
             ),
         )
 
+    def new_index(self) -> DuplicateIndex:
+        """Give an empty window that compares as asked."""
+        window = timedelta(days=self.window_days)
+        return DuplicateIndex(self.dim, window, self.neighbours, self.further)
+
     def _in_parts(
-        self, articles: beam.PCollection[EmbeddedArticle], window: timedelta
+        self, articles: beam.PCollection[EmbeddedArticle]
     ) -> beam.PCollection[ComparedArticle]:
+        window = timedelta(days=self.window_days)
         nearest = self.neighbours + self.further
         fetched = fetched_of_each(nearest, self.partitions)
         read = articles | "Fingerprint" >> beam.Map(_fingerprinted)
@@ -110,14 +113,10 @@ def _by_partition(item: EmbeddedArticle | Notice) -> tuple[str, EmbeddedArticle 
 
 
 def _compare_in_order(
-    partition: tuple[str, Iterable[EmbeddedArticle]],
-    dim: int,
-    window: timedelta,
-    neighbours: int,
-    further: int,
+    partition: tuple[str, Iterable[EmbeddedArticle]], new_index: Callable[[], DuplicateIndex]
 ) -> Iterator[ComparedArticle]:
     ordered = sorted(partition[1], key=lambda item: decision_order(item.article))
-    yield from compare_each(DuplicateIndex(dim, window, neighbours, further), ordered)
+    yield from compare_each(new_index(), ordered)
 
 
 def compare_each(
@@ -126,7 +125,7 @@ def compare_each(
     """Compare articles that come in the order of decisions, and count them."""
     for embedded in ordered:
         count("dedupe", "in")
-        with timed("dedupe"):
+        with timed("dedupe", WORKED):
             compared = index.assign(embedded)
         yield _counted(compared)
 
@@ -156,7 +155,7 @@ class _CompareNext(beam.DoFn):
             yield embedded
             return
         count("dedupe", "in")
-        with timed("dedupe"):
+        with timed("dedupe", WORKED):
             compared = self._kept.of(key, log, version).assign(embedded)
             self._kept.append(key, [replace(compared, neighbours=(), further="")], log, version)
         yield _counted(compared)
@@ -176,7 +175,7 @@ def _counted(compared: ComparedArticle) -> ComparedArticle:
 def _fingerprinted(embedded: EmbeddedArticle) -> tuple[str, Any]:
     count("dedupe", "in")
     article = embedded.article
-    with timed("dedupe"):
+    with timed("dedupe", WORKED):
         return f"{article.article_id} {article.revision}", (embedded, fingerprint(embedded))
 
 
@@ -194,7 +193,7 @@ def _search_in_order(
     index = CandidateIndex(dim, window, fetched)
     ordered = sorted(partition[1], key=lambda question: question[0])
     for number, (_, key, asked, at_home) in enumerate(ordered):
-        with timed("dedupe"):
+        with timed("dedupe", WORKED):
             found = index.find(asked)
             if at_home:
                 index.add(number, asked)
@@ -213,6 +212,6 @@ def _settle_in_order(
     book = VerdictBook(window, neighbours, further)
     ordered = sorted(partition[1], key=lambda item: decision_order(item[0].article))
     for number, (embedded, new, found) in enumerate(ordered):
-        with timed("dedupe"):
+        with timed("dedupe", WORKED):
             compared = book.settle(number, embedded, new, found)
         yield _counted(compared)

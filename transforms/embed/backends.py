@@ -91,11 +91,10 @@ def choose(
 
 def settle(
     backend: str,
-    precision: str,
     cuda: Callable[[], bool] | None = None,
     bf16: Callable[[], bool] | None = None,
 ) -> str:
-    """Turn the precision ``auto`` into that which the default model is run in on this machine.
+    """Choose the precision that the default model is run in on this machine.
 
     bf16 on a processor of which the instructions are known to be worth it, else fp32.
 
@@ -103,8 +102,6 @@ def settle(
         cuda: says whether there may be a GPU, on which fp32 stays.
         bf16: says whether the processor has such instructions.
     """
-    if precision != AUTO:
-        return precision
     on_graphics = backend in (AUTO, TORCH) and (cuda or _may_have_cuda)()
     fast = BF16 in _COUNTS_IN[backend] and not on_graphics and (bf16 or _gains_by_bf16)()
     return BF16 if fast else FP32

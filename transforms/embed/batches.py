@@ -11,7 +11,7 @@ from transforms.embed.lead import CHARS_PER_TOKEN, lead_text
 
 _BUCKETS = 8
 _BLOCK = 256  # texts given to the encoder at once, which sorts them by their tokens
-_LITTLE_ENDIAN = "<f4"
+LITTLE_ENDIAN = "<f4"
 
 
 def bucket(article: Article, max_tokens: int) -> str:
@@ -45,7 +45,7 @@ def embed_in_batches(
     texts = list(by_text)
     for start in range(0, len(texts), _BLOCK):
         batch = texts[start : start + _BLOCK]
-        vectors = np.asarray(encoder.encode(batch), dtype=_LITTLE_ENDIAN)
+        vectors = np.asarray(encoder.encode(batch), dtype=LITTLE_ENDIAN)
         for text, vector in zip(batch, vectors):
             for article in by_text.pop(text):
                 yield EmbeddedArticle(article, vector.tobytes(), encoder.model_id)

@@ -71,7 +71,7 @@ def _name(files: ModelFiles, backend: str, weights: str) -> str:
 def _export(files: ModelFiles, backend: str, weights: str, folder: Path) -> None:
     from transforms.embed.torch_model import load_model, torch_forward
 
-    _LOG.warning("preparing %s for %s, once: %s", files.name, backend, folder.parent)
+    _LOG.warning("preparing %s for %s: %s", files.name, backend, folder.parent)
     model = load_model(files).cpu()
     rules = text_rules(model)
     with _told_as_export_error(backend), _quiet():

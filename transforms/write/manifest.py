@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from schemas.tables import TABLES
@@ -18,10 +20,16 @@ _BEGUN = "begun"  # what it says when a run began that goes on; else the digest 
 # What differs between two runs that did the same.
 VOLATILE = ("timings", "finished_at")
 
+_SHORT = 40  # characters of an option's value that is worth showing
 _MAX_RUN_FILE_BYTES = 64 * 2**20
 
 
-def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
+def check_output(
+    output: str,
+    arguments_digest: str,
+    overwrite: bool,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Make sure that a run with these arguments may write here, and mark it as begun.
 
     A killed run leaves the mark; the next run then replaces what it left.
@@ -30,6 +38,7 @@ def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
         arguments_digest: names the input and the options; ``commit_run`` gets the same one in
             its summary under this name.
         overwrite: allow the folder to hold the output of other arguments.
+        options: as the summary will name them; to say which differ.
 
     Raises:
         OutputError: the folder cannot be written, is a file, holds tables that no run listed,
@@ -41,10 +50,23 @@ def check_output(output: str, arguments_digest: str, overwrite: bool) -> None:
     run = read_run(output)
     if run is not None and run.get("arguments_digest") != arguments_digest and not overwrite:
         raise OutputError(
-            f"{output} holds the output of other input or options: "
+            f"{output} holds the output of {_other(run.get('options'), options)}: "
             "choose another folder or add --overwrite"
         )
     replace_file(folder / UNFINISHED_FILE, f"{arguments_digest}\n".encode())
+
+
+def _other(before: object, now: Mapping[str, Any]) -> str:
+    """Say which options differ from those of an earlier run."""
+    then = before if isinstance(before, dict) else {}
+    said = []
+    for name in sorted(then.keys() | now.keys()):
+        if then.get(name) != now.get(name):
+            was, is_now = (f"{has[name]}" if name in has else "" for has in (then, now))
+            short = max(len(was), len(is_now)) <= _SHORT
+            told = [f"was {was}"] * bool(was) + [f"is now {is_now}"] * bool(is_now)
+            said.append(f"{name} {', '.join(told)}" if short else name)
+    return f"other options ({'; '.join(said)})" if said else "other input or options"
 
 
 def refuse_foreign(output: str) -> None:
