@@ -53,7 +53,7 @@ class _AtOnce(ClusterInOrder):
         super().__init__(settings.cluster)
         self._encoder_factory = settings.embed.factory(1)
         self._max_tokens = settings.embed.max_tokens
-        self._new_window = settings.compare.new_index
+        self._new_window = settings.compare.index_maker()
 
     def setup(self) -> None:
         super().setup()

@@ -4,6 +4,7 @@ and one book."""
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -57,7 +58,7 @@ class CompareArticles(beam.PTransform):
             keyed = articles | "KeyByPartition" >> beam.Map(_by_partition).with_output_types(
                 tuple[str, EmbeddedArticle | Notice]
             )
-            return keyed | "Compare" >> beam.ParDo(_CompareNext(self.new_index, self.seeds))
+            return keyed | "Compare" >> beam.ParDo(_CompareNext(self.index_maker(), self.seeds))
         if self.partitions > 1:
             return around(articles, EmbeddedArticle, self._in_parts)
         return around(
@@ -68,14 +69,14 @@ class CompareArticles(beam.PTransform):
                 | "KeyByPartition"
                 >> beam.Map(_by_partition).with_output_types(tuple[str, EmbeddedArticle])
                 | "GroupPartition" >> beam.GroupByKey()
-                | "Compare" >> beam.FlatMap(_compare_in_order, self.new_index)
+                | "Compare" >> beam.FlatMap(_compare_in_order, self.index_maker())
             ),
         )
 
-    def new_index(self) -> DuplicateIndex:
-        """Give an empty window that compares as asked."""
+    def index_maker(self) -> Callable[[], DuplicateIndex]:
+        """Give what makes an empty window that compares as asked."""
         window = timedelta(days=self.window_days)
-        return DuplicateIndex(self.dim, window, self.neighbours, self.further)
+        return partial(DuplicateIndex, self.dim, window, self.neighbours, self.further)
 
     def _in_parts(
         self, articles: beam.PCollection[EmbeddedArticle]
