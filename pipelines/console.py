@@ -4,6 +4,7 @@ import logging
 import sys
 
 DONE, FAILED, USAGE = 0, 1, 2
+INTERRUPTED = 130  # by Ctrl-C, as shells count it
 
 
 def quiet_libraries() -> None:

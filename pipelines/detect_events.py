@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import DONE, FAILED, USAGE, fail, quiet_libraries, say
+from pipelines.console import DONE, FAILED, INTERRUPTED, USAGE, fail, quiet_libraries, say
 from pipelines.draining import draining
 from pipelines.options import LOCAL_RUNNERS, Settings, UsageError, parse_settings, refuse_unknown
 from transforms.embed.backends import FP32, choose
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job; return the exit code: 0 done, 1 failed, 2 usage."""
+    """Run the job; return the exit code: 0 done, 1 failed, 2 usage, 130 interrupted."""
     try:
         return _run(parse_settings(argv))
     except UsageError as error:
         return fail(str(error), USAGE)
+    except KeyboardInterrupt:
+        return fail("interrupted before the end: run the same command again", INTERRUPTED)
 
 
 def _run(settings: Settings) -> int:

@@ -58,6 +58,7 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
 
     Raises:
         OutputError: a worker could not write.
+        KeyboardInterrupt: also when it came while a stage was at work.
         UsageError: the runner's job server cannot be reached, or refuses the pipeline.
     """
     if reset_counts:
@@ -71,6 +72,8 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
             result = _start(pipeline)
             result.wait_until_finish()
     except (RuntimeError, OutputError) as error:
+        if str(error).startswith(KeyboardInterrupt.__name__):  # as Beam wraps it
+            raise KeyboardInterrupt from None
         raise _our_error(error) or error from None
     counters = counters_of(result)
     for collected in _COLLECTED.get(pipeline, ()):

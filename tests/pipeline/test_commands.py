@@ -326,6 +326,16 @@ def test_feeds_are_fetched_and_what_fails_is_a_dead_letter(address, detect, make
     assert "hush" not in repr(output.tables())
 
 
+def test_an_interrupt_is_one_line_and_the_code_of_shells(command, story, out, monkeypatch):
+    def interrupt(settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.detect_events._run", interrupt)
+    code, printed, said = command("--input", story, "--output", out)
+    assert (code, printed) == (130, "")
+    assert said == "newsevents: interrupted before the end: run the same command again\n"
+
+
 def test_dry_run_prints_the_steps_and_writes_nothing(command, story, out, tmp_path):
     code, printed, said = command("--input", story, "--output", out, "--dry_run")
     assert (code, said) == (0, "")

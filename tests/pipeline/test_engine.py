@@ -81,6 +81,17 @@ def test_output_error_of_a_worker_comes_out_as_it_was_raised(beam_args, show_pro
     assert str(caught.value) == MESSAGE
 
 
+def interrupt(number):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_in_a_stage_comes_out_as_one():
+    pipeline = new_pipeline("DirectRunner", ALONE)
+    _ = pipeline | beam.Create([1]) | beam.Map(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline)
+
+
 def test_bug_in_a_stage_is_not_dressed_up():
     pipeline = new_pipeline("DirectRunner", ALONE)
     _ = numbers(pipeline) | beam.Map(broken)
