@@ -349,7 +349,10 @@ def test_times_of_the_files_decide_nothing(demo, detect, renamed, tmp_path):
     assert detect(tmp_path / "out", *renamed(touch)).event_of() == demo.event_of()
 
 
-def test_worker_processes_give_the_same_rows(demo, demo_arguments, tmp_path):
+def test_worker_processes_give_the_same_rows(detect, demo_arguments, tmp_path, monkeypatch):
+    # Stage by stage as they do: the last digits of vectors depend on their batches.
+    monkeypatch.setattr("pipelines.flow._in_one_process", lambda settings, read: False)
+    one = detect(tmp_path / "one", *demo_arguments)
     workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
     done = subprocess.run(
         [
@@ -369,9 +372,9 @@ def test_worker_processes_give_the_same_rows(demo, demo_arguments, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    many = type(demo)(tmp_path / "out")
-    assert many.tables() == demo.tables()
-    assert many.run["counts"] == demo.run["counts"]
+    many = type(one)(tmp_path / "out")
+    assert many.tables() == one.tables()
+    assert many.run["counts"] == one.run["counts"]
 
 
 def test_readme_shows_what_the_demo_prints(demo, capsys):
