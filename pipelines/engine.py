@@ -8,7 +8,7 @@ import struct
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import apache_beam as beam
 import grpc
@@ -35,6 +35,21 @@ _PICKLES = "application/octet-stream"
 _JOINS_METRICS = "consolidate_monitoring_infos"
 
 Counters = dict[tuple[str, str], int]
+_View = TypeVar("_View", bound=PipelineOptions)
+
+
+class _Options(PipelineOptions):  # type: ignore[misc]
+    """Beam's options, parsed once for each class of them: Beam asks a thousand times a pipeline.
+
+    Views share their values, so what is set in one is seen in the one that is kept too.
+    """
+
+    def view_as(self, cls: type[_View]) -> _View:
+        views: dict[type, Any] = self.__dict__.setdefault("_views", {})  # other names are options
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        view: _View = views[cls]
+        return view
 
 
 def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
@@ -44,7 +59,7 @@ def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
         UsageError: Beam does not know the runner or refuses an option's value.
     """
     try:
-        options = PipelineOptions([f"--runner={_RUNNERS.get(runner, runner)}", *beam_args])
+        options = _Options([f"--runner={_RUNNERS.get(runner, runner)}", *beam_args])
         pipeline = beam.Pipeline(options=options)
     except (ValueError, ImportError, AttributeError) as error:
         raise UsageError(f"cannot use the runner {runner}: {error}") from error

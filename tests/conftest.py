@@ -58,6 +58,7 @@ class HashingEncoder:
 
     dim = 64
     model_id = "hashing@000000000000#64"
+    steady = True
 
     def encode(self, texts):
         vectors = np.zeros((len(texts), self.dim), np.float32)

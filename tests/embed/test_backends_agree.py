@@ -94,6 +94,18 @@ def test_an_odd_text_alone_has_the_vector_it_has_among_others(encoder, text) -> 
     assert alone @ among >= LEAST[precision]
 
 
+def test_a_steady_encoder_gives_a_text_the_same_bytes_in_whatever_company(encoder) -> None:
+    (encoder, _) = encoder
+    if not encoder.steady:
+        pytest.skip("this library computes a row of few in another way than one of many here")
+    given = [*texts(), *ODD.values(), *(text[:80] for text in texts())]
+    together = encoder.encode(given)
+    for size in (1, 3, 16, 45):
+        for start in range(0, len(given), size):
+            found = encoder.encode(given[start : start + size][::-1])[::-1]
+            assert found.tobytes() == together[start : start + size].tobytes(), (size, start)
+
+
 def test_no_texts_give_no_vectors(encoder) -> None:
     assert encoder[0].encode([]).shape == (0, 384)
 

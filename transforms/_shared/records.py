@@ -47,7 +47,7 @@ def _about(value: Any) -> int:
     if isinstance(value, (str, bytes)):
         return len(value) + 4
     if isinstance(value, tuple):
-        return 4 + sum(map(_about, value))
+        return 4 + len(value) * _about(value[0]) if value else 4  # they are of one kind
     if is_dataclass(value):
         return 60 + sum(map(_about, vars(value).values())) if hasattr(value, "__dict__") else 60
     return 10

@@ -23,6 +23,11 @@ class Encoder(Protocol):
     model_id: str  # "<name>@<first 12 hex of the weights' SHA-256>#<dim>"
     dim: int
 
+    @property
+    def steady(self) -> bool:
+        """Whether the same text gets the same bits in whatever company it is encoded."""
+        return False
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Give one unit vector per text, shape (len(texts), dim), in the order of the texts."""
         ...

@@ -82,7 +82,7 @@ def _export(files: ModelFiles, backend: str, weights: str, folder: Path) -> None
             _to_openvino(layers, weights, folder)
         rules.write(folder)
         forward = _forward(folder, backend, weights, 1)
-    (batch,) = rules.tokens(64).batches(SAMPLES, len(SAMPLES))
+    batch = rules.tokens(64).together(SAMPLES)
     expected = torch_forward(model)(batch.ids, batch.mask)
     found = forward(batch.ids, batch.mask)
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
@@ -227,6 +227,10 @@ def _onnx_forward(path: Path, threads: int) -> Forward:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def forward(ids: Numbers, mask: Numbers) -> Vectors:
-        return np.asarray(session.run(None, dict(zip(_INPUTS, (ids, mask))))[0], np.float32)
+        rows = len(ids)
+        if rows == 1:  # which it would compute in another way than several
+            ids, mask = np.repeat(ids, 2, axis=0), np.repeat(mask, 2, axis=0)
+        found = session.run(None, dict(zip(_INPUTS, (ids, mask))))[0]
+        return np.asarray(found[:rows], np.float32)
 
     return forward

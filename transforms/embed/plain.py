@@ -80,7 +80,7 @@ def _try_rules(rules: TextRules, first: Any, texts: Sequence[str]) -> None:
     expected = first.preprocess(list(texts))
     if not {"input_ids", "attention_mask"} <= expected.keys():
         raise NotPlainError("it does not read tokens with a mask")
-    (batch,) = rules.tokens(rules.most_tokens or 2**20).batches(texts, len(texts))
+    batch = rules.tokens(rules.most_tokens or 2**20).together(texts)
     for name, found in (("input_ids", batch.ids), ("attention_mask", batch.mask)):
         if not np.array_equal(found, expected[name].numpy()[batch.rows]):
             raise NotPlainError("its tokenizer is no plain one")

@@ -13,7 +13,7 @@ from transforms.embed.units import Vectors
 MOST = 8_192  # vectors kept: 12 MiB of 384 dimensions
 
 
-class RecentVectors:
+class RecentVectors(Encoder):
     """An encoder that encodes a text again only when ``most`` others came since.
 
     For runs that go on: what a vector's last bits depend on is then the texts that came together,

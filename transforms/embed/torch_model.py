@@ -77,6 +77,7 @@ class SentenceTransformerEncoder:
         self.dim = files.dim
         self._model = model
         self._batch_size = batch_size
+        self.steady = False  # how it pads depends on what else there is
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Give one unit vector per text; equal texts are encoded once."""

@@ -102,7 +102,7 @@ def _keyed(article: Article, max_tokens: int) -> tuple[str, Article]:
     return bucket(article, max_tokens), article
 
 
-class _Timed:
+class _Timed(Encoder):
     """An encoder whose working time is counted."""
 
     def __init__(self, encoder: Encoder) -> None:
