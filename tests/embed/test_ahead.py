@@ -113,7 +113,7 @@ def test_early_vectors_are_those_that_would_be_made_later(articles) -> None:
     early = early_vectors(articles[::-1], encoder)
     early._blocks[0].result()
     vectors, seconds = early.close()
-    assert len(vectors) >= ahead._BLOCK and seconds > 0
+    assert len(vectors) >= ahead._LEAST and seconds > 0
     again = list(embed_ahead(articles, encoder, 128, vectors))
     assert [done.embedding for done, _ in again] == [done.embedding for done, _ in later]
 
@@ -138,7 +138,7 @@ def test_an_encoder_that_is_not_steady_is_not_called_early(articles) -> None:
 
 def test_few_articles_are_left_for_later_and_the_encoder_is_not_even_loaded(articles) -> None:
     early = EarlyVectors(lambda: pytest.fail("loaded"), 128)
-    for article in articles[: ahead._BLOCK - 1]:
+    for article in articles[: ahead._LEAST - 1]:
         early.add(article)
     assert early.close() == ({}, 0.0)
 
@@ -158,7 +158,7 @@ def test_early_vectors_wait_for_no_more_than_the_block_that_is_begun(make_articl
     assert begun.wait(20)
     threading.Timer(0.2, go_on.set).start()
     vectors, _ = early.close()
-    assert len(vectors) == ahead._BLOCK and len(encoder.calls) == 1
+    assert len(vectors) == ahead._LEAST and len(encoder.calls) == 1
     assert not [t for t in threading.enumerate() if t.name.startswith("encoder")]
 
 

@@ -10,6 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from apache_beam.metrics import Metrics
 
@@ -23,9 +25,14 @@ _live: Counter[tuple[str, str]] = Counter()
 
 def count(stage: str, name: str, n: int = 1) -> None:
     """Add ``n`` to the counter ``name`` (in, out, repeats, rejected_<reason>) of ``stage``."""
-    Metrics.counter(stage, name).inc(n)
+    _counter(stage, name).inc(n)
     with _lock:
         _live[stage, name] += n
+
+
+@cache
+def _counter(stage: str, name: str) -> Any:
+    return Metrics.counter(stage, name)
 
 
 @contextmanager

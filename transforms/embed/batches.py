@@ -28,9 +28,10 @@ def embed_in_batches(
 ) -> Iterator[EmbeddedArticle]:
     """Embed articles in an order, and with calls, that only the articles themselves decide.
 
-    The last bits of a vector depend on what else the encoder was called with. So the articles are
-    sorted by length of their text, then by id and revision; equal texts are encoded once; and
-    every 256 different texts make one call. The same articles in any order give the same bytes.
+    The last bits of a vector may depend on what else the encoder was called with: not every one is
+    ``steady``. So the articles are sorted by length of their text, then by id and revision; equal
+    texts are encoded once; and every 256 different texts make one call. The same articles in any
+    order give the same bytes.
 
     Yields:
         The articles of each call as soon as it is done, shortest texts first.
