@@ -340,9 +340,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=_partitions,
         default=1,
         metavar="N",
-        help="parts that the search for copies and neighbours is split into; meant to "
-        "change nothing else but last digits of vectors, "
-        f"1 to {MOST_PARTITIONS} (default: %(default)s)",
+        help="parts that the search for copies and neighbours is split into; meant to change "
+        f"nothing else, 1 to {MOST_PARTITIONS} (default: %(default)s)",
     )
     add(
         "--max_file_mb",

@@ -42,7 +42,7 @@ class EarlyVectors:
 
     def add(self, article: Article) -> None:
         """Take an article, unless enough of them wait already."""
-        waiting = sum(not block.done() for block in self._blocks)
+        waiting = sum(not block.done() for block in self._blocks[-_AHEAD:])  # one after another
         if waiting >= _AHEAD:
             return
         text = lead_text(article, self._most)
