@@ -22,6 +22,7 @@ from pipelines.console import say
 from pipelines.options import UsageError
 from pipelines.progress import Progress
 from transforms._shared.counts import reset, snapshot
+from transforms.embed.model import ModelError
 from transforms.write.output import OutputError
 
 # Beam in 2.77 sends plain DirectRunner to another engine when it can download one; the same
@@ -73,6 +74,7 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
 
     Raises:
         OutputError: a worker could not write.
+        ModelError: the model cannot be loaded, or not run as asked.
         KeyboardInterrupt: also when it came while a stage was at work.
         UsageError: the runner's job server cannot be reached, or refuses the pipeline.
     """
@@ -90,6 +92,8 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
         if str(error).startswith(KeyboardInterrupt.__name__):  # as Beam wraps it
             raise KeyboardInterrupt from None
         raise _our_error(error) or error from None
+    except ModelError as error:
+        raise type(error)(_plain(str(error))) from None
     counters = counters_of(result)
     for collected in _COLLECTED.get(pipeline, ()):
         there = collected()
@@ -265,10 +269,15 @@ def _our_error(error: BaseException) -> OutputError | None:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OutputError):
-            return OutputError(str(seen).split(" [while running")[0])
+            return OutputError(_plain(str(seen)))
         seen = seen.__cause__ or seen.__context__
     for line in reversed(str(error).splitlines()):  # from a worker process only text comes back
         name, colon, message = line.partition(": ")
         if colon and name.rpartition(".")[2] == OutputError.__name__:
-            return OutputError(message.split(" [while running")[0])
+            return OutputError(_plain(message))
     return None
+
+
+def _plain(message: str) -> str:
+    """Leave out the step that Beam names."""
+    return message.partition(" [while running")[0]

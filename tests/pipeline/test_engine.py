@@ -6,10 +6,12 @@ import apache_beam as beam
 import pytest
 from apache_beam.metrics.execution import MetricKey, MetricResult
 from apache_beam.metrics.metricbase import MetricName
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
 from pipelines.engine import Collected, counters_of, new_pipeline, run
 from pipelines.options import UsageError
 from transforms._shared.counts import count
+from transforms.embed.backends import BackendError
 from transforms.write.output import OutputError
 
 ALONE = ()
@@ -79,6 +81,28 @@ def test_output_error_of_a_worker_comes_out_as_it_was_raised(beam_args, show_pro
     with pytest.raises(OutputError) as caught:
         run(pipeline, show_progress)
     assert str(caught.value) == MESSAGE
+
+
+def unloadable(number):
+    raise BackendError("model m: openvino cannot be used: use --encoder torch")
+
+
+def test_model_error_of_a_stage_comes_out_as_it_was_raised():
+    pipeline = new_pipeline("DirectRunner", ALONE)
+    _ = numbers(pipeline) | "Embed" >> beam.Map(unloadable)
+    with pytest.raises(BackendError, match="^model m: openvino cannot be used: use --encoder torch$"):
+        run(pipeline)
+
+
+def test_views_of_options_are_made_once_and_share_what_is_set():
+    options = new_pipeline("DirectRunner", ("--direct_num_workers=3",)).options
+    view = options.view_as(DirectOptions)
+    assert view.direct_num_workers == 3 and options.view_as(DirectOptions) is view
+    view.direct_num_workers = 2
+    assert options.view_as(DirectOptions).direct_num_workers == 2
+    assert options.get_all_options()["direct_num_workers"] == 2
+    options.view_as(StandardOptions).streaming = True
+    assert view.view_as(StandardOptions).streaming is True
 
 
 def interrupt(number):
