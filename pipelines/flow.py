@@ -31,7 +31,7 @@ from transforms import (
     ParseEntries,
     ReadDocuments,
     ScoreEvents,
-    WriteTable,
+    WriteTables,
 )
 from transforms._shared.seeds import Seeds
 from transforms.cluster.transform import Clustered
@@ -240,8 +240,8 @@ def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
         "alerts": detected.events.pipeline
         | "NoAlerts" >> beam.Create([]).with_output_types(Alert),  # a run that ends sends none
     }
-    paths = [records | WriteTable(name, output, dim) for name, records in tables.items()]
-    return paths | "Written" >> beam.Flatten()
+    written: beam.PCollection[str] = tables | WriteTables(output, dim)
+    return written
 
 
 def append(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transforms.parse.transform import ParseEntries
     from transforms.read.transform import ReadDocuments
     from transforms.score.transform import ScoreEvents
-    from transforms.write.transform import WriteTable
+    from transforms.write.transform import WriteTables
 
 _STAGES = {
     "ReadDocuments": "read",
@@ -31,7 +31,7 @@ _STAGES = {
     "CompareArticles": "dedupe",
     "ClusterArticles": "cluster",
     "ScoreEvents": "score",
-    "WriteTable": "write",
+    "WriteTables": "write",
 }
 
 __all__ = [  # noqa: RUF022 - flow order, not alphabetical
@@ -45,7 +45,7 @@ __all__ = [  # noqa: RUF022 - flow order, not alphabetical
     "CompareArticles",
     "ClusterArticles",
     "ScoreEvents",
-    "WriteTable",
+    "WriteTables",
 ]
 
 

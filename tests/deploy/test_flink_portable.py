@@ -91,9 +91,7 @@ def test_no_step_needs_the_process_that_submitted_it(graph):
     """Rows of a run in rounds are handed over in memory: a graph for workers elsewhere must not."""
     names = [step.unique_name for step in graph.components.transforms.values()]
     assert not [name for name in names if "Collect" in name]
-    assert len([name for name in names if name.startswith("Write") and "/" not in name]) == len(
-        TABLES
-    )
+    assert "WriteTables" in names
 
 
 def tables(output):

@@ -90,7 +90,9 @@ def unloadable(number):
 def test_model_error_of_a_stage_comes_out_as_it_was_raised():
     pipeline = new_pipeline("DirectRunner", ALONE)
     _ = numbers(pipeline) | "Embed" >> beam.Map(unloadable)
-    with pytest.raises(BackendError, match="^model m: openvino cannot be used: use --encoder torch$"):
+    with pytest.raises(
+        BackendError, match=r"^model m: openvino cannot be used: use --encoder torch$"
+    ):
         run(pipeline)
 
 

@@ -14,7 +14,7 @@ from transforms.write.manifest import check_output, commit_run
 from transforms.write.output import OutputError
 from transforms.write.parquet import ParquetFolder
 from transforms.write.rows import ROW_SOURCES
-from transforms.write.transform import WriteTable
+from transforms.write.transform import WriteTables
 
 MIDNIGHT = datetime(2024, 5, 2, tzinfo=timezone.utc)
 
@@ -22,13 +22,10 @@ register_record_coders()
 
 
 def write(table, records, output, dim=4):
-    """Run ``WriteTable`` alone and return its counters."""
+    """Run ``WriteTables`` with one table and return its counters."""
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        _ = (
-            pipeline
-            | beam.Create(records).with_output_types(ROW_SOURCES[table].record)
-            | WriteTable(table, str(output), dim)
-        )
+        given = pipeline | beam.Create(records).with_output_types(ROW_SOURCES[table].record)
+        _ = {table: given} | WriteTables(str(output), dim)
     found = pipeline.result.metrics().query(MetricsFilter().with_namespace("write"))
     return {counter.key.metric.name: counter.committed for counter in found["counters"]}
 
@@ -54,7 +51,7 @@ def test_paths_are_the_files_written(days, make_record, tmp_path):
     ]
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
         articles = pipeline | beam.Create(records).with_output_types(ROW_SOURCES["articles"].record)
-        paths = articles | WriteTable("articles", str(tmp_path), 4)
+        paths = {"articles": articles} | WriteTables(str(tmp_path), 4)
         listed = paths | beam.combiners.ToList() | beam.Map(sorted)
 
         def check(found):
@@ -66,10 +63,36 @@ def test_paths_are_the_files_written(days, make_record, tmp_path):
 
 def test_all_tables_fit_into_one_pipeline(make_record, tmp_path):
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
-        for name, source in ROW_SOURCES.items():
-            records = beam.Create([make_record(name)]).with_output_types(source.record)
-            _ = pipeline | f"Make{name}" >> records | WriteTable(name, str(tmp_path), 4)
+        made = {
+            name: pipeline
+            | f"Make{name}" >> beam.Create([make_record(name)]).with_output_types(source.record)
+            for name, source in ROW_SOURCES.items()
+        }
+        _ = made | WriteTables(str(tmp_path), 4)
     assert {path.split("/")[0] for path in files_in(tmp_path)} == set(ROW_SOURCES)
+
+
+def test_two_tables_of_the_same_records_get_their_own_rows(make_record, tmp_path):
+    records = [
+        make_record("articles", event_time=MIDNIGHT + timedelta(days=day)) for day in (0, 0, 3)
+    ]
+    with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+        given = pipeline | beam.Create(records).with_output_types(ROW_SOURCES["articles"].record)
+        _ = {
+            "articles": given,
+            "event_articles": given,
+            "alerts": pipeline
+            | "None" >> beam.Create([]).with_output_types(ROW_SOURCES["alerts"].record),
+        } | WriteTables(str(tmp_path / "beam"), 4)
+    for name in ("articles", "event_articles"):
+        source = ROW_SOURCES[name]
+        plain = ParquetFolder(tmp_path / "plain", source.table, 4)
+        plain.write([source.row(record) for record in records])
+    ParquetFolder(tmp_path / "plain", ROW_SOURCES["alerts"].table, 4).write_empty()
+    assert files_in(tmp_path / "beam") == files_in(tmp_path / "plain") != {}
+    found = pipeline.result.metrics().query(MetricsFilter().with_namespace("write"))
+    counters = {counter.key.metric.name: counter.committed for counter in found["counters"]}
+    assert (counters["in"], counters["out"]) == (6, 6)
 
 
 def test_rows_are_counted_per_table(make_record, tmp_path):
@@ -108,7 +131,7 @@ def test_record_of_another_table_fails_before_the_run(make_record, tmp_path):
     with pytest.raises(Exception, match=r"requires.*Assignment.*Event"):
         pipeline = BeamTestPipeline(runner="FnApiRunner")
         events = pipeline | beam.Create([make_record("events")]).with_output_types(Event)
-        _ = events | WriteTable("articles", str(tmp_path), 4)
+        _ = {"articles": events} | WriteTables(str(tmp_path), 4)
 
 
 def test_output_that_fails_ends_the_run_and_names_the_path(make_record, tmp_path):
@@ -118,10 +141,11 @@ def test_output_that_fails_ends_the_run_and_names_the_path(make_record, tmp_path
 
 
 def test_unknown_table_is_refused():
+    pipeline = BeamTestPipeline(runner="FnApiRunner")
     with pytest.raises(ValueError, match="no table article: one of articles, events"):
-        WriteTable("article", "out", 4)
+        _ = {"article": pipeline | beam.Create([])} | WriteTables("out", 4)
 
 
 def test_output_that_is_not_local_is_refused_at_construction():
     with pytest.raises(ValueError, match="gs is not supported"):
-        WriteTable("articles", "gs://bucket/out", 4)
+        WriteTables("gs://bucket/out", 4)

@@ -135,7 +135,7 @@ def commit_run(output: str, files: list[str], summary: dict[str, Any]) -> None:
     the very names this stage gives. run.json stays as it is when nothing but timings changed.
 
     Args:
-        files: relative paths, as ``WriteTable`` returned them.
+        files: relative paths, as ``WriteTables`` returned them.
         summary: whatever else run.json shall say, ``arguments_digest`` included.
 
     Raises:

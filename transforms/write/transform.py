@@ -1,6 +1,6 @@
 """Write records as rows of a table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,13 +28,13 @@ from transforms.write.stored_text import keep_text
 
 
 @dataclass
-class WriteTable(beam.PTransform):
-    """Write all records of a bounded run to one table; returns the paths of its files.
+class WriteTables(beam.PTransform):
+    """Write all records of a bounded run to their tables; returns the paths of the files.
 
-    Takes Assignment for articles and event_articles, Event for events, EventChange for
-    event_changes, Rejected for dead_letters, Fetch for fetch_log, Alert for alerts, Notice for
-    article_notices. The paths are relative to ``output``; a table that gets no record has one file
-    without rows, so that it can be read.
+    Takes the records of each table by its name: Assignment for articles and event_articles, Event
+    for events, EventChange for event_changes, Rejected for dead_letters, Fetch for fetch_log, Alert
+    for alerts, Notice for article_notices. The paths are relative to ``output``; a table that gets
+    no record has one file without rows, so that it can be read.
 
     Nothing is rejected and nothing dropped: a record is a row, even when another one looks the
     same. No state is kept; an output that cannot be written ends the run with ``OutputError``.
@@ -43,53 +43,78 @@ class WriteTable(beam.PTransform):
         ValueError: there is no such table, or ``output`` is not a local folder.
     """
 
-    table_name: str
     output: str
     dim: int  # numbers in a vector
 
     def __post_init__(self) -> None:
-        table = table_of(self.table_name)
-        self._folder = ParquetFolder(local_folder(self.output), table, self.dim)
+        self._root = local_folder(self.output)
 
-    def default_label(self) -> str:
-        return "Write" + self.table_name.title().replace("_", "")
-
-    def expand(self, records: beam.PCollection) -> beam.PCollection[str]:
-        record = ROW_SOURCES[self.table_name].record
-        key = beam.Map(_key_by_date, self.table_name).with_input_types(record, str)
+    def expand(self, tables: Mapping[str, beam.PCollection]) -> beam.PCollection[str]:
+        folders = {name: ParquetFolder(self._root, table_of(name), self.dim) for name in tables}
+        # All go through one step: each step of its own costs an engine more than these rows do.
+        keyed = [
+            tables[names[0]]
+            | "Key" + "_".join(names).title().replace("_", "") >> _key_by_date(names)
+            for names in _of_same_records(tables)
+        ]
         paths = (
-            records
-            | "KeyByDate" >> key.with_output_types(beam.typehints.KV[str, record])
+            keyed
+            | "Keyed" >> beam.Flatten()
             | "GroupByDate" >> beam.GroupByKey()
-            | "WriteFiles" >> beam.FlatMap(_write_date, self.table_name, self._folder)
+            | "WriteFiles" >> beam.FlatMap(_write_date, folders)
         )
         empty = (
-            records.pipeline
+            paths.pipeline
             | "Once" >> beam.Impulse()
-            | "WriteEmpty" >> beam.FlatMap(_write_empty, self._folder, beam.pvalue.AsIter(paths))
+            | "WriteEmpty" >> beam.FlatMap(_write_empty, folders, beam.pvalue.AsIter(paths))
         )
         return (paths, empty) | "Paths" >> beam.Flatten()
 
 
-def _key_by_date(record: Any, table_name: str) -> tuple[str, Any]:
-    count("write", "in")
-    return utc_date(ROW_SOURCES[table_name].time(record)), record
+def _of_same_records(tables: Mapping[str, beam.PCollection]) -> list[list[str]]:
+    """Put together the tables whose rows are of the same records and dates."""
+    names: dict[tuple[int, Any], list[str]] = {}
+    for name, records in tables.items():
+        names.setdefault((id(records), ROW_SOURCES[name].time), []).append(name)
+    return list(names.values())
+
+
+def _label(tables: list[str]) -> str:
+    return "Key" + "_".join(tables).title().replace("_", "")
+
+
+def _key_by_date(tables: list[str]) -> beam.PTransform:
+    source = ROW_SOURCES[tables[0]]
+    prefix = ",".join(tables)
+
+    def key(record: Any) -> tuple[str, Any]:
+        count("write", "in", len(tables))
+        return f"{prefix}/{utc_date(source.time(record))}", record
+
+    return beam.Map(key).with_input_types(source.record).with_output_types(tuple[str, Any])
 
 
 def _write_date(
-    dated: tuple[str, Iterable[Any]], table_name: str, folder: ParquetFolder
+    dated: tuple[str, Iterable[Any]], folders: Mapping[str, ParquetFolder]
 ) -> Iterator[str]:
-    with timed("write"):
-        rows = [row for record in dated[1] for row in ROW_SOURCES[table_name].rows(record)]
-        paths = list(folder.write(rows))
-    yield from paths
-    count("write", "out", len(rows))
-    count("write", f"rows_{table_name}", len(rows))
+    tables, _, _ = dated[0].partition("/")
+    records = list(dated[1])
+    for table in tables.split(","):
+        with timed("write"):
+            rows = [row for record in records for row in ROW_SOURCES[table].rows(record)]
+            paths = list(folders[table].write(rows))
+        yield from paths
+        count("write", "out", len(rows))
+        count("write", f"rows_{table}", len(rows))
 
 
-def _write_empty(_: bytes, folder: ParquetFolder, paths: Iterable[str]) -> Iterator[str]:
-    if not any(True for _ in paths):
-        yield folder.write_empty()
+def _write_empty(
+    _: bytes, folders: Mapping[str, ParquetFolder], paths: Iterable[str]
+) -> Iterator[str]:
+    written = {path.partition("/")[0] for path in paths}
+    for name, folder in folders.items():
+        if name not in written:
+            yield folder.write_empty()
 
 
 @dataclass
@@ -143,9 +168,9 @@ class KeepText(beam.PTransform):
 class CollectRows(beam.PTransform):
     """Hand records to the ``Rounds`` of this process that is registered under ``rounds``.
 
-    Takes what ``WriteTable`` takes, Moved under the name ``moved``, and Reading, which makes no row
-    of its own, under ``readings``. The rows are in the output
-    once the round is committed. Gives nothing and rejects nothing.
+    Takes what ``WriteTables`` takes, Moved under the name ``moved``, and Reading, which makes no
+    row of its own, under ``readings``. The rows are in the output once the round is
+    committed. Gives nothing and rejects nothing.
     """
 
     table_name: str
@@ -180,7 +205,7 @@ class _CollectDoFn(beam.DoFn):
 class AppendTable(beam.PTransform):
     """Append the rows of all records to one table of a dataset; gives those refused as Rejected.
 
-    Takes what ``WriteTable`` takes, and Moved under the name ``moved``. Rejected are
+    Takes what ``WriteTables`` takes, and Moved under the name ``moved``. Rejected are
     ``row_too_large`` for BigQuery and ``row_refused`` by it. An attempt that is repeated appends
     the same rows again, which the views count once. No state but that of rows waiting to be sent
     together: ``most_rows`` of them, and when not ``bounded`` for ``wait_seconds``.
