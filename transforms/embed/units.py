@@ -49,12 +49,13 @@ class TokenEncoder:
         Padding keeps lengths apart. What is left is whether the library computes a row of few
         as it computes one of many, which it does not everywhere (a GPU may not).
         """
-        return all(
-            np.array_equal(self._forward(batch.ids, batch.mask)[[0] * many],
-                           self._forward(batch.ids.repeat(many, 0), batch.mask.repeat(many, 0)))
-            for batch in self._tokens.batches(_TRIED, 1)
-            for many in (2, self._batch_size)
-        )  # fmt: skip
+        with self._turn:
+            return all(
+                np.array_equal(self._forward(batch.ids, batch.mask)[[0] * many],
+                               self._forward(batch.ids.repeat(many, 0), batch.mask.repeat(many, 0)))
+                for batch in self._tokens.batches(_TRIED, 1)
+                for many in (2, self._batch_size)
+            )  # fmt: skip
 
 
 def different(texts: Sequence[str]) -> tuple[list[str], list[int]]:
