@@ -341,7 +341,8 @@ def build_parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="parts that the search for copies and neighbours is split into; meant to change "
-        f"nothing else, 1 to {MOST_PARTITIONS} (default: %(default)s)",
+        f"nothing else (last digits of vectors with onnx), 1 to {MOST_PARTITIONS} "
+        "(default: %(default)s)",
     )
     add(
         "--max_file_mb",

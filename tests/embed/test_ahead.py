@@ -132,8 +132,25 @@ def test_what_has_an_early_vector_is_not_encoded_again(articles) -> None:
 def test_an_encoder_that_is_not_steady_is_not_called_early(articles) -> None:
     encoder = Counting()
     encoder.steady = False
-    assert early_vectors(articles, encoder).close() == ({}, 0.0)
+    early = early_vectors(articles[:100], encoder)
+    early._blocks[-1].result()
+    blocks = len(early._blocks)
+    for article in articles[100:]:
+        early.add(article)
+    assert len(early._blocks) == blocks
+    assert early.close() == ({}, 0.0)
     assert encoder.calls == []
+
+
+def test_no_more_vectors_are_made_early_than_are_to_be_kept(articles, monkeypatch) -> None:
+    monkeypatch.setattr(ahead, "_MOST_EARLY", 100)
+    encoder = Counting()
+    early = EarlyVectors(lambda: encoder, 128)
+    for article in articles:
+        early.add(article)
+        if early._blocks:
+            early._blocks[-1].result()
+    assert 64 <= len(early.close()[0]) <= 100
 
 
 def test_few_articles_are_left_for_later_and_the_encoder_is_not_even_loaded(articles) -> None:
@@ -162,9 +179,15 @@ def test_early_vectors_wait_for_no_more_than_the_block_that_is_begun(make_articl
     assert not [t for t in threading.enumerate() if t.name.startswith("encoder")]
 
 
-def test_an_encoder_that_fails_early_ends_it_with_its_own_error(articles) -> None:
-    early = early_vectors(articles, Counting(fail_at=1))
-    early._blocks[0].exception()
+def test_an_encoder_that_fails_early_is_not_tried_again_and_ends_it_with_its_own_error(
+    articles,
+) -> None:
+    encoder = Counting(fail_at=1)
+    early = early_vectors(articles[:100], encoder)
+    early._blocks[-1].exception()
+    for article in articles[100:]:
+        early.add(article)
+    assert len(encoder.calls) == 1
     with pytest.raises(ValueError, match="no vectors today"):
         early.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("encoder")]

@@ -15,6 +15,7 @@ from transforms.embed.lead import CHARS_PER_TOKEN, lead_text
 
 _BLOCK = 64  # texts given to the encoder at once: what the first article waits for
 _AHEAD = 3  # blocks that are encoded or waiting to be taken
+_MOST_EARLY = 8_192  # vectors that are kept until their articles are decided on: 12 MiB
 
 _LEAST = 16  # the same of the first and the last: cores are idle before the one, after the other
 
@@ -25,7 +26,7 @@ class EarlyVectors:
     """Vectors of articles as they come: what there is time for until all have come.
 
     Which articles that is depends on the machine, so it is done with a steady encoder only: then
-    a vector has the same bytes as one that is made later.
+    a vector has the same bytes as one that is made later. An encoder that fails is not tried again.
 
     Args:
         load: gives the encoder; called in the thread that encodes.
@@ -39,9 +40,12 @@ class EarlyVectors:
         self._begun: set[bytes] = set()
         self._blocks: list[Future[_Block]] = []
         self._thread = ThreadPoolExecutor(1, "encoder")
+        self._over = False
 
     def add(self, article: Article) -> None:
         """Take an article, unless enough of them wait already."""
+        if self._over or len(self._begun) >= _MOST_EARLY:
+            return
         waiting = sum(not block.done() for block in self._blocks[-_AHEAD:])  # one after another
         if waiting >= _AHEAD:
             return
@@ -55,8 +59,16 @@ class EarlyVectors:
             self._texts = {}
 
     def _encode(self, texts: dict[bytes, str]) -> _Block:
-        encoder = self._load()
-        return _encode(texts, encoder) if encoder.steady else ({}, 0.0)
+        if self._over:
+            return {}, 0.0
+        done: _Block = {}, 0.0
+        try:
+            encoder = self._load()
+            if encoder.steady:
+                done = _encode(texts, encoder)
+        finally:
+            self._over = not done[0]
+        return done
 
     def close(self) -> _Block:
         """Wait for the block that is being encoded, leave out the others, give what there is.

@@ -53,8 +53,7 @@ class WriteTables(beam.PTransform):
         folders = {name: ParquetFolder(self._root, table_of(name), self.dim) for name in tables}
         # All go through one step: each step of its own costs an engine more than these rows do.
         keyed = [
-            tables[names[0]]
-            | "Key" + "_".join(names).title().replace("_", "") >> _key_by_date(names)
+            tables[names[0]] | _label(names) >> _key_by_date(names)
             for names in _of_same_records(tables)
         ]
         paths = (
