@@ -175,7 +175,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Turn dropped files and feeds into events, with evidence, in Parquet tables.",
         epilog="Flags of Apache Beam (--direct_running_mode, --direct_num_workers, ...) are passed "
         "on; a flag nobody knows is refused. Exit codes: 0 done (dead letters allowed), "
-        "1 failed, 2 usage.",
+        "1 failed, 2 usage, 130 interrupted.",
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -194,7 +194,9 @@ def test_other_arguments_need_overwrite(output):
     run(output, OURS)
     with pytest.raises(OutputError, match="holds the output of other input or options") as raised:
         check_output(str(output), "d2", overwrite=False)
-    assert str(raised.value).endswith("choose another folder or add --overwrite")
+    assert str(raised.value).endswith(
+        "choose another folder, set them as they were, or add --overwrite"
+    )
     run(output, ALSO_OURS, digest="d2", overwrite=True)
     assert files_in(output) == [ALSO_OURS, RUN_FILE]
 
@@ -253,6 +255,10 @@ def test_files_that_workers_wrote_elsewhere_are_no_output(output):
     [
         ({"days": 14, "model": "m"}, "other options (days was 7, is now 14):"),
         ({"days": 7, "model": "m", "precision": "bf16"}, "other options (precision is now bf16):"),
+        (
+            {"days": 7, "model": "m", "encoder_precision": "bf16"},
+            "other options (encoder_precision was fp32, is now bf16):",
+        ),
         ({"model": "m"}, "other options (days was 7):"),
         ({"days": 7, "model": "m" * 41}, "other options (model):"),
         ({"days": 7, "model": "m"}, "other input or options:"),

@@ -21,6 +21,7 @@ _BEGUN = "begun"  # what it says when a run began that goes on; else the digest 
 VOLATILE = ("timings", "finished_at")
 
 _SHORT = 40  # characters of an option's value that is worth showing
+_UNNAMED = {"encoder_precision": "fp32"}  # what an option was that a summary does not name
 _MAX_RUN_FILE_BYTES = 64 * 2**20
 
 
@@ -51,7 +52,7 @@ def check_output(
     if run is not None and run.get("arguments_digest") != arguments_digest and not overwrite:
         raise OutputError(
             f"{output} holds the output of {_other(run.get('options'), options)}: "
-            "choose another folder or add --overwrite"
+            "choose another folder, set them as they were, or add --overwrite"
         )
     replace_file(folder / UNFINISHED_FILE, f"{arguments_digest}\n".encode())
 
@@ -62,7 +63,7 @@ def _other(before: object, now: Mapping[str, Any]) -> str:
     said = []
     for name in sorted(then.keys() | now.keys()):
         if then.get(name) != now.get(name):
-            was, is_now = (f"{has[name]}" if name in has else "" for has in (then, now))
+            was, is_now = (f"{has.get(name, _UNNAMED.get(name, ''))}" for has in (then, now))
             short = max(len(was), len(is_now)) <= _SHORT
             told = [f"was {was}"] * bool(was) + [f"is now {is_now}"] * bool(is_now)
             said.append(f"{name} {', '.join(told)}" if short else name)
