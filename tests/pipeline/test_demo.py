@@ -350,7 +350,7 @@ def test_times_of_the_files_decide_nothing(demo, detect, renamed, tmp_path):
 
 
 def test_worker_processes_give_the_same_rows(detect, demo_arguments, tmp_path, monkeypatch):
-    # Stage by stage as they do: the last digits of vectors depend on their batches.
+    # Stage by stage as they do: not every encoder is steady on every processor.
     monkeypatch.setattr("pipelines.flow._in_one_process", lambda settings, read: False)
     one = detect(tmp_path / "one", *demo_arguments)
     workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
