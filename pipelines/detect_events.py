@@ -159,14 +159,18 @@ def summary_of(
 
 def engine_of(settings: Settings) -> dict[str, Any]:
     """Give what run.json says of what did the work: elsewhere what was asked for."""
-    here = settings.runner in LOCAL_RUNNERS
-    encoder, precision = settings.encoder, settings.encoder_precision
     return {
         "runner": settings.runner,
         "partitions": settings.partitions,
-        "encoder": choose(encoder, precision) if here else encoder,
-        "encoder_precision": precision,
+        "encoder": _library(settings),
+        "encoder_precision": settings.encoder_precision,
     }
+
+
+def _library(settings: Settings) -> str:
+    """Name what runs the model here; elsewhere what was asked for."""
+    here = settings.runner in LOCAL_RUNNERS
+    return choose(settings.encoder, settings.encoder_precision) if here else settings.encoder
 
 
 def finish(settings: Settings, counts: dict[str, Any], seconds: float) -> int:
@@ -221,6 +225,10 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "store_text": settings.store_text,
         "fetch_pages": settings.fetch_pages,
         **_where_it_differs("encoder_precision", settings.encoder_precision, FP32),
+        # In fp32 the libraries differ in last digits, else as much as the precisions do.
+        **_where_it_differs(
+            "encoder", None if settings.encoder_precision == FP32 else _library(settings), None
+        ),
         **_where_it_differs("pubsub_subscription", settings.pubsub_subscription, None),
     }
 

@@ -1,5 +1,6 @@
 import pytest
 
+from pipelines.detect_events import options_of
 from pipelines.options import UsageError, parse_settings, refuse_unknown
 
 INPUT = ("--input", "in", "--output", "out")
@@ -50,3 +51,18 @@ def test_bf16_is_chosen_only_where_it_was_measured(given, precision, monkeypatch
     monkeypatch.setattr("transforms.embed.backends._may_have_cuda", lambda: False)
     settings = parse_settings(["--input", "in/*", "--output", "out", *given])
     assert settings.encoder_precision == precision
+
+
+@pytest.mark.parametrize(
+    ("precision", "named"), [("fp32", [None, None]), ("bf16", ["openvino", "torch"])]
+)
+def test_the_library_is_an_option_of_the_output_where_it_changes_more_than_last_digits(
+    precision, named, monkeypatch
+):
+    monkeypatch.setattr("pipelines.detect_events.choose", lambda encoder, precision: encoder)
+    given = ["--input", "in", "--output", "out", "--encoder_precision", precision]
+    made = [
+        options_of(parse_settings([*given, "--encoder", name])) for name in ("openvino", "torch")
+    ]
+    assert [options.get("encoder") for options in made] == named
+    assert (made[0] == made[1]) == (precision == "fp32")

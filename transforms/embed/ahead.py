@@ -4,14 +4,13 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from hashlib import blake2b
 from itertools import islice
 from types import MappingProxyType
 
 from schemas import Article, EmbeddedArticle
 from transforms.embed.batches import LITTLE_ENDIAN
 from transforms.embed.encoder import Encoder
-from transforms.embed.lead import CHARS_PER_TOKEN, lead_text
+from transforms.embed.lead import CHARS_PER_TOKEN, lead_text, text_key
 
 _BLOCK = 64  # texts given to the encoder at once: what the first article waits for
 _AHEAD = 3  # blocks that are encoded or waiting to be taken
@@ -50,7 +49,7 @@ class EarlyVectors:
         if waiting >= _AHEAD:
             return
         text = lead_text(article, self._most)
-        key = _key(text)
+        key = text_key(text)
         if key not in self._begun:
             self._begun.add(key)
             self._texts[key] = text
@@ -102,7 +101,7 @@ def embed_ahead(
         come with the first article that waited for it.
     """
     most = CHARS_PER_TOKEN * max_tokens
-    keys = [_key(lead_text(article, most)) for article in articles]
+    keys = [text_key(lead_text(article, most)) for article in articles]
     uses = Counter(keys)
     vectors = dict(early)
     first: dict[bytes, int] = {}
@@ -130,10 +129,6 @@ def embed_ahead(
                 del vectors[key]
     finally:
         thread.shutdown(cancel_futures=True)
-
-
-def _key(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _encode(texts: dict[bytes, str], encoder: Encoder) -> _Block:

@@ -1,6 +1,5 @@
 """Remember the vectors of texts that were encoded a while ago."""
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from transforms.embed.encoder import Encoder
+from transforms.embed.lead import text_key
 from transforms.embed.units import Vectors
 
 MOST = 8_192  # vectors kept: 12 MiB of 384 dimensions
@@ -30,7 +30,7 @@ class RecentVectors(Encoder):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Give one unit vector per text, in the order of the texts."""
-        keys = [_key(text) for text in texts]
+        keys = [text_key(text) for text in texts]
         with self._lock:
             found = {key: self._kept[key] for key in keys if key in self._kept}
         new = {key: text for key, text in zip(keys, texts) if key not in found}
@@ -46,7 +46,3 @@ class RecentVectors(Encoder):
                 self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
-
-
-def _key(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

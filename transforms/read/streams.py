@@ -4,6 +4,7 @@ import codecs
 import gzip
 import io
 import zlib
+from abc import abstractmethod
 
 from transforms._shared.rejects import RejectError
 
@@ -83,8 +84,9 @@ class _Readable(io.RawIOBase):
         buffer[: len(piece)] = piece
         return len(piece)
 
+    @abstractmethod
     def _next(self, count: int) -> bytes:
-        raise NotImplementedError
+        """Give the next bytes, at most so many; none at the end."""
 
 
 class _Failing(_Readable):

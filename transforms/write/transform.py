@@ -97,10 +97,9 @@ def _write_date(
     dated: tuple[str, Iterable[Any]], folders: Mapping[str, ParquetFolder]
 ) -> Iterator[str]:
     tables, _, _ = dated[0].partition("/")
-    records = list(dated[1])
     for table in tables.split(","):
         with timed("write"):
-            rows = [row for record in records for row in ROW_SOURCES[table].rows(record)]
+            rows = [row for record in dated[1] for row in ROW_SOURCES[table].rows(record)]
             paths = list(folders[table].write(rows))
         yield from paths
         count("write", "out", len(rows))
