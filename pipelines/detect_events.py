@@ -104,7 +104,7 @@ def _detect(settings: Settings, sources: "Sources", model: "ModelFiles") -> int:
 
     pipeline = new_pipeline(settings.runner, settings.beam_args)
     detected = build(read_once(pipeline, sources, settings), settings, model)
-    paths = Collected(write(detected, settings.output, model.dim), "Paths")
+    paths = Collected(write(detected, settings, model.dim), "Paths")
     if settings.dry_run:
         return show_steps(pipeline)
     refuse_foreign(settings.output)

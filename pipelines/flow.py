@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions
 
 from pipelines.at_once import EmbedCompareCluster
 from pipelines.options import LOCAL_RUNNERS, Settings
@@ -198,6 +199,11 @@ def _in_one_process(settings: Settings, read: Read) -> bool:
     return settings.runner in LOCAL_RUNNERS and processes_of(read.documents.pipeline) == 1
 
 
+def _alone(settings: Settings, records: beam.PCollection) -> bool:
+    workers = records.pipeline.options.view_as(DirectOptions).direct_num_workers
+    return settings.runner in LOCAL_RUNNERS and bool(workers == 1)
+
+
 def _embed(settings: Settings, mode: Mode) -> EmbedArticles:
     if settings.runner in LOCAL_RUNNERS:
         choose(settings.encoder, settings.encoder_precision)  # to be told before the run
@@ -231,16 +237,19 @@ def _cluster(settings: Settings, model: ModelFiles, mode: Mode) -> ClusterArticl
     )
 
 
-def write(detected: Detected, output: str, dim: int) -> beam.PCollection[str]:
+def write(detected: Detected, settings: Settings, dim: int) -> beam.PCollection[str]:
     """Write every table of a bounded run; returns the relative paths of the files."""
+    of_stages = _tables(detected)
+    # Where a worker is alone, all records of a stage are made in one bundle.
+    in_place = of_stages.keys() - {"article_notices"} if _alone(settings, detected.events) else ()
     tables = {
-        **_tables(detected),
+        **of_stages,
         "dead_letters": detected.rejected | "Rejected" >> beam.Flatten(),
         "fetch_log": _fetches(detected),
         "alerts": detected.events.pipeline
         | "NoAlerts" >> beam.Create([]).with_output_types(Alert),  # a run that ends sends none
     }
-    written: beam.PCollection[str] = tables | WriteTables(output, dim)
+    written: beam.PCollection[str] = tables | WriteTables(settings.output, dim, in_place)
     return written
 
 

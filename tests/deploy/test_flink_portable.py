@@ -49,7 +49,7 @@ def graph():
     pipeline = beam.Pipeline(options=options)
     model = resolve_model(settings.model)
     read = read_once(pipeline, Sources(("in/1.txt",), ("in/feed.xml",)), settings)
-    write(build(read, settings, model), settings.output, model.dim)
+    write(build(read, settings, model), settings, model.dim)
     return PortableRunner.get_proto_pipeline(pipeline, options)
 
 

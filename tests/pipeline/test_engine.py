@@ -7,6 +7,7 @@ import pytest
 from apache_beam.metrics.execution import MetricKey, MetricResult
 from apache_beam.metrics.metricbase import MetricName
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+from apache_beam.runners.worker import statesampler
 
 from pipelines.engine import Collected, counters_of, new_pipeline, run
 from pipelines.options import UsageError
@@ -47,6 +48,21 @@ def test_counters_come_by_stage_and_name():
     pipeline = new_pipeline("DirectRunner", ALONE)
     _ = numbers(pipeline) | beam.Map(counted)
     assert run(pipeline, show_progress=False) == {("parse", "out"): 6}
+
+
+def sampling_period(_):
+    count("parse", "milliseconds", statesampler.get_current_tracker().sampling_period_ms)
+
+
+def test_a_stage_does_not_wait_at_its_end_for_the_thread_that_samples_it():
+    def period():
+        pipeline = new_pipeline("DirectRunner", ALONE)
+        _ = pipeline | beam.Create([None]) | beam.Map(sampling_period)
+        return pipeline
+
+    assert run(period(), show_progress=False) == {("parse", "milliseconds"): 10}
+    after = counters_of(period().run())  # any other pipeline keeps Beam's own
+    assert after == {("parse", "milliseconds"): statesampler.DEFAULT_SAMPLING_PERIOD_MS}
 
 
 @pytest.mark.parametrize("beam_args", [ALONE, WORKERS], ids=["alone", "worker processes"])

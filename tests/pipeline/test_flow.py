@@ -68,9 +68,7 @@ def test_stages_are_wired_in_the_order_they_are_described(settings, sources):
     settings = replace(settings, fetch_pages=True, runner="FlinkRunner")
     model = resolve_model(settings.model)
     pipeline = new_pipeline("DirectRunner", ())
-    write(
-        build(read_once(pipeline, sources, settings), settings, model), settings.output, model.dim
-    )
+    write(build(read_once(pipeline, sources, settings), settings, model), settings, model.dim)
     assert stages_of(pipeline) == transforms.__all__
     of = {name: getattr(transforms, name).__module__.split(".")[1] for name in transforms.__all__}
     assert [of[name] for name in stages_of(pipeline)] == stages_in_readme()
@@ -96,6 +94,27 @@ def test_one_process_embeds_and_decides_at_the_same_time(
     assert ("EmbedDedupeCluster" in steps, "Embed" in steps) == (at_once, not at_once)
 
 
+@pytest.mark.parametrize(
+    ("runner", "beam_args", "in_place"),
+    [
+        ("DirectRunner", (), True),
+        ("DirectRunner", ("--direct_num_workers=2",), False),
+        ("DataflowRunner", (), False),
+    ],
+)
+def test_a_worker_that_is_alone_writes_records_where_they_are_made(
+    runner, beam_args, in_place, settings, sources
+):
+    settings = replace(settings, runner=runner)
+    pipeline, model = new_pipeline("DirectRunner", beam_args), resolve_model(settings.model)
+    write(build(read_once(pipeline, sources, settings), settings, model), settings, model.dim)
+    (tables,) = (p for p in pipeline.transforms_stack[0].parts if p.full_label == "WriteTables")
+    steps = {step.full_label for step in tables.parts}
+    assert ("WriteTables/WriteArticlesEventArticles" in steps) == in_place
+    assert ("WriteTables/KeyArticlesEventArticles" in steps) != in_place
+    assert "WriteTables/KeyDeadLetters" in steps  # they may share their key
+
+
 def test_comparing_is_the_same_flow_up_to_dedupe(settings, sources):
     settings = replace(settings, fetch_pages=True)
     pipeline = new_pipeline(settings.runner, ())
@@ -106,13 +125,10 @@ def test_comparing_is_the_same_flow_up_to_dedupe(settings, sources):
 
 def test_building_touches_neither_sources_nor_output(settings, tmp_path):
     missing = Sources((str(tmp_path / "missing.txt"),), ("http://127.0.0.1:9/feed",))
+    settings = replace(settings, output=str(tmp_path / "out"))
     pipeline = new_pipeline(settings.runner, ())
     model = resolve_model(settings.model)
-    write(
-        build(read_once(pipeline, missing, settings), settings, model),
-        str(tmp_path / "out"),
-        model.dim,
-    )
+    write(build(read_once(pipeline, missing, settings), settings, model), settings, model.dim)
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,6 @@
+from collections import Counter
 from datetime import datetime, timedelta, timezone
+from functools import partial
 
 import apache_beam as beam
 import pyarrow.dataset
@@ -7,7 +9,7 @@ from apache_beam.metrics import MetricsFilter
 from apache_beam.testing.test_pipeline import TestPipeline as BeamTestPipeline
 from apache_beam.testing.util import assert_that
 
-from schemas import Event
+from schemas import Assignment, Event
 from schemas.tables import TABLES
 from transforms._shared.records import register_record_coders
 from transforms.write.manifest import check_output, commit_run
@@ -26,8 +28,19 @@ def write(table, records, output, dim=4):
     with BeamTestPipeline(runner="FnApiRunner") as pipeline:
         given = pipeline | beam.Create(records).with_output_types(ROW_SOURCES[table].record)
         _ = {table: given} | WriteTables(str(output), dim)
-    found = pipeline.result.metrics().query(MetricsFilter().with_namespace("write"))
-    return {counter.key.metric.name: counter.committed for counter in found["counters"]}
+    return counters_of(pipeline.result)
+
+
+def counters_of(result):
+    found = result.metrics().query(MetricsFilter().with_namespace("write"))
+    totals = Counter()
+    for counter in found["counters"]:
+        totals[counter.key.metric.name] += counter.committed
+    return dict(totals)
+
+
+def equal_files(output, found):
+    assert found == [sorted(files_in(output))]
 
 
 def files_in(output):
@@ -90,9 +103,38 @@ def test_two_tables_of_the_same_records_get_their_own_rows(make_record, tmp_path
         plain.write([source.row(record) for record in records])
     ParquetFolder(tmp_path / "plain", ROW_SOURCES["alerts"].table, 4).write_empty()
     assert files_in(tmp_path / "beam") == files_in(tmp_path / "plain") != {}
-    found = pipeline.result.metrics().query(MetricsFilter().with_namespace("write"))
-    counters = {counter.key.metric.name: counter.committed for counter in found["counters"]}
+    counters = counters_of(pipeline.result)
     assert (counters["in"], counters["out"]) == (6, 6)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1_000])
+def test_tables_written_in_place_have_the_same_files_and_counts(
+    at_once, make_record, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("transforms.write.transform.ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr("transforms.write.parquet.ROWS_AT_ONCE", at_once)
+    days = (9, 0, 0, 3, 0, 4)
+    records = [
+        make_record("articles", event_time=MIDNIGHT + timedelta(days=day), article_id=f"{n:032x}")
+        for n, day in enumerate(days)
+    ]
+    found = []
+    for name, in_place in (("grouped", ()), ("in_place", ("articles", "event_articles"))):
+        with BeamTestPipeline(runner="FnApiRunner") as pipeline:
+            given = pipeline | beam.Create(records, reshuffle=False).with_output_types(Assignment)
+            pair = beam.Create([make_record("events")] * 2).with_output_types(Event)
+            paths = {
+                "articles": given,
+                "event_articles": given,
+                "events": pipeline | "Events" >> pair,
+            } | WriteTables(str(tmp_path / name), 4, in_place)
+            check = partial(equal_files, tmp_path / name)
+            assert_that(paths | beam.combiners.ToList() | beam.Map(sorted), check)
+        counters = counters_of(pipeline.result)
+        assert counters.pop("microseconds") > 0
+        found.append((files_in(tmp_path / name), counters))
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 2 * len(set(days)) + 1
 
 
 def test_rows_are_counted_per_table(make_record, tmp_path):

@@ -22,6 +22,8 @@ from transforms.write.rows import Row, utc_date
 MAX_ROWS_PER_FILE = 50_000
 ROWS_PER_GROUP = 10_000  # about 40 MB of articles: small enough to read one group at a time
 
+ROWS_AT_ONCE = 1_000  # made columns of together, where a day has few
+
 # A table without rows still needs a file, or every reader fails on the missing folder. It lies in
 # a partition like any other file, so that "date" is a column of the empty table too; beside the
 # partitions it would break readers as soon as the first rows arrive.
@@ -66,18 +68,23 @@ class ParquetFolder:
         by_date: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
             by_date[utc_date(row[self.table.partition_by])].append(row)
+        parts: list[list[Row]] = []
+        paths = []
         for date in sorted(by_date):
             ordered = self._in_order(by_date[date])
             for number, start in enumerate(range(0, len(ordered), self.max_rows)):
                 part = ordered[start : start + self.max_rows]
                 ids = [self._row_id(row) for row in part]
                 name = f"part-{prefix}{part_name(self.table, number, ids)}.parquet"
-                yield f"{self.table.name}/date={date}/{name}", self._encode(part)
+                paths.append(f"{self.table.name}/date={date}/{name}")
+                parts.append(part)
+        for path, table in zip(paths, self._arrow_tables(parts)):
+            yield path, self._encode(table)
 
     def write_empty(self) -> str:
         """Write the file of a table that has no rows and return its path."""
         path = f"{self.table.name}/date={EMPTY_PARTITION}/{EMPTY_FILE}"
-        replace_file(self.root / path, self._encode([]))
+        replace_file(self.root / path, self._encode(self._arrow_table([])))
         return path
 
     def _in_order(self, rows: list[Row]) -> list[Row]:
@@ -90,10 +97,24 @@ class ParquetFolder:
     def _row_id(self, row: Row) -> RowId:
         return tuple(row[column] for column in row_id_columns(self.table))
 
-    def _encode(self, rows: list[Row]) -> bytes:
+    def _encode(self, rows: pa.Table) -> bytes:
         sink = pa.BufferOutputStream()
-        write_file(sink, self.table, file_schema(self.table, self.dim), [self._arrow_table(rows)])
+        write_file(sink, self.table, file_schema(self.table, self.dim), [rows])
         return bytes(sink.getvalue())
+
+    def _arrow_tables(self, parts: list[list[Row]]) -> Iterator[pa.Table]:
+        """Make the table of each part; small ones together: fifty columns cost more than rows."""
+        first = 0
+        while first < len(parts):
+            last, rows = first + 1, list(parts[first])
+            while last < len(parts) and len(rows) + len(parts[last]) <= ROWS_AT_ONCE:
+                rows += parts[last]
+                last += 1
+            table, start = self._arrow_table(rows), 0
+            for part in parts[first:last]:
+                yield table.slice(start, len(part))
+                start += len(part)
+            first = last
 
     def _arrow_table(self, rows: list[Row]) -> pa.Table:
         schema = file_schema(self.table, self.dim)

@@ -1,6 +1,7 @@
 """Write records as rows of a table."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from transforms.write.bigquery.rows import plain_row
 from transforms.write.bigquery.store import count_refused
 from transforms.write.change_message import change_message
 from transforms.write.output import local_folder
-from transforms.write.parquet import ParquetFolder
+from transforms.write.parquet import ROWS_AT_ONCE, ParquetFolder
 from transforms.write.rounds import READINGS, registered
 from transforms.write.rows import MOVED, ROW_SOURCES, Row, rows_of, table_of, utc_date
 from transforms.write.stored_text import keep_text
@@ -39,29 +40,42 @@ class WriteTables(beam.PTransform):
     Nothing is rejected and nothing dropped: a record is a row, even when another one looks the
     same. No state is kept; an output that cannot be written ends the run with ``OutputError``.
 
+    Records of the tables ``in_place`` are written at the end of the bundle they are made in, in
+    files of its own: an engine that makes all of a table in one bundle need not send them. Their
+    rows must differ in their keys, or the file of one bundle may replace that of another.
+
     Raises:
         ValueError: there is no such table, or ``output`` is not a local folder.
     """
 
     output: str
     dim: int  # numbers in a vector
+    in_place: Collection[str] = ()
 
     def __post_init__(self) -> None:
         self._root = local_folder(self.output)
 
     def expand(self, tables: Mapping[str, beam.PCollection]) -> beam.PCollection[str]:
         folders = {name: ParquetFolder(self._root, table_of(name), self.dim) for name in tables}
-        # All go through one step: each step of its own costs an engine more than these rows do.
+        together = _of_same_records(tables)
+        in_place = [names for names in together if names[0] in self.in_place]
+        # The others go through one step: each of its own costs an engine more than these rows do.
         keyed = [
-            tables[names[0]] | _label(names) >> _key_by_date(names)
-            for names in _of_same_records(tables)
+            tables[names[0]] | _label("Key", names) >> _key_by_date(names)
+            for names in together
+            if names not in in_place
         ]
-        paths = (
+        grouped = (
             keyed
             | "Keyed" >> beam.Flatten()
             | "GroupByDate" >> beam.GroupByKey()
             | "WriteFiles" >> beam.FlatMap(_write_date, folders)
         )
+        made = [
+            tables[names[0]] | _label("Write", names) >> _write_bundle(names, folders)
+            for names in in_place
+        ]
+        paths = (grouped, *made) | "Written" >> beam.Flatten()
         empty = (
             paths.pipeline
             | "Once" >> beam.Impulse()
@@ -78,8 +92,8 @@ def _of_same_records(tables: Mapping[str, beam.PCollection]) -> list[list[str]]:
     return list(names.values())
 
 
-def _label(tables: list[str]) -> str:
-    return "Key" + "_".join(tables).title().replace("_", "")
+def _label(verb: str, tables: list[str]) -> str:
+    return verb + "_".join(tables).title().replace("_", "")
 
 
 def _key_by_date(tables: list[str]) -> beam.PTransform:
@@ -97,10 +111,46 @@ def _write_date(
     dated: tuple[str, Iterable[Any]], folders: Mapping[str, ParquetFolder]
 ) -> Iterator[str]:
     tables, _, _ = dated[0].partition("/")
-    for table in tables.split(","):
+    yield from _write(tables.split(","), dated[1], folders)
+
+
+def _write_bundle(tables: list[str], folders: Mapping[str, ParquetFolder]) -> beam.PTransform:
+    record = ROW_SOURCES[tables[0]].record
+    writing = _WriteBundle(tables, {name: folders[name] for name in tables})
+    return beam.ParDo(writing).with_input_types(record).with_output_types(str)
+
+
+class _WriteBundle(beam.DoFn):
+    def __init__(self, tables: list[str], folders: Mapping[str, ParquetFolder]) -> None:
+        self._tables, self._folders = tables, folders
+        self._time = ROW_SOURCES[tables[0]].time
+
+    def start_bundle(self) -> None:
+        self._dates: dict[str, list[Any]] = defaultdict(list)
+
+    def process(self, record: Any) -> None:
+        count("write", "in", len(self._tables))
+        self._dates[utc_date(self._time(record))].append(record)
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        records: list[Any] = []
+        while self._dates:
+            records += self._dates.pop(min(self._dates))
+            if len(records) >= ROWS_AT_ONCE or not self._dates:
+                for path in _write(self._tables, records, self._folders):
+                    yield WindowedValue(path, window.max_timestamp(), [window])
+                records = []
+
+
+def _write(
+    tables: Sequence[str], records: Iterable[Any], folders: Mapping[str, ParquetFolder]
+) -> Iterator[str]:
+    """Write records of whole days, which may be gone over once for each table."""
+    for table in tables:
         with timed("write"):
-            rows = [row for record in dated[1] for row in ROW_SOURCES[table].rows(record)]
-            paths = list(folders[table].write(rows))
+            rows = [row for record in records for row in ROW_SOURCES[table].rows(record)]
+            paths = folders[table].write(rows)
         yield from paths
         count("write", "out", len(rows))
         count("write", f"rows_{table}", len(rows))
