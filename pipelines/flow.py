@@ -112,11 +112,19 @@ def read_once(pipeline: beam.Pipeline, sources: Sources, settings: Settings) -> 
     return read
 
 
-def normalise(read: Read, settings: Settings, mode: Mode = ONCE) -> Upto:
-    """Wire the stages from documents to articles."""
+def normalise(
+    read: Read, settings: Settings, mode: Mode = ONCE, earliest_first: bool = False
+) -> Upto:
+    """Wire the stages from documents to articles.
+
+    Args:
+        earliest_first: see ``IdentifyEntries``.
+    """
     days, (bounded, stored, seeds) = settings.window_days, mode
     parsed = read.documents | "Parse" >> ParseEntries()
-    identified = parsed.entries | "Identify" >> IdentifyEntries(days, bounded, seeds)
+    identified = parsed.entries | "Identify" >> IdentifyEntries(
+        days, bounded, seeds, earliest_first
+    )
     new = identified.identified
     if settings.fetch_pages:
         new = new | "Fetch" >> FetchPages(allow_private=settings.allow_private_hosts)
@@ -150,7 +158,7 @@ def build(read: Read, settings: Settings, model: ModelFiles, mode: Mode = ONCE) 
     cluster = _cluster(settings, model, mode)
     clustered: Clustered
     if mode.bounded and settings.partitions == 1 and _in_one_process(settings, read):
-        upto = normalise(read, settings, mode)
+        upto = normalise(read, settings, mode, earliest_first=True)
         clustered = upto.articles | "EmbedDedupeCluster" >> EmbedCompareCluster(
             _embed(settings, mode), _compare(settings, model, mode), cluster
         )

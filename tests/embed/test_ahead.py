@@ -129,6 +129,19 @@ def test_what_has_an_early_vector_is_not_encoded_again(articles) -> None:
     assert sum(texts for _, texts in encoder.calls) == len(articles)
 
 
+def test_what_has_no_early_vector_is_begun_before_it_is_waited_for(articles) -> None:
+    first = early_vectors(articles[:16], Counting())
+    first._blocks[0].result()
+    vectors, _ = first.close()
+    begun, encoder = threading.Event(), Counting()
+    encode = encoder.encode
+    encoder.encode = lambda texts: (begun.set(), encode(texts))[1]
+    taken = embed_ahead(articles, encoder, 128, vectors)
+    next(taken)  # has its vector
+    assert begun.wait(10)
+    taken.close()
+
+
 def test_an_encoder_that_is_not_steady_is_not_called_early(articles) -> None:
     encoder = Counting()
     encoder.steady = False

@@ -9,6 +9,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from schemas import Identified, Notice
 from transforms import IdentifyEntries
 from transforms._shared import counts
+from transforms.identify import transform
 from transforms.identify.order import reading_order
 from transforms.identify.seen import SeenIndex
 
@@ -43,6 +44,25 @@ def test_stage_equals_the_index_on_entries_in_order_of_receipt(entries, bounded,
         assert_that(found.identified, equal_to(new), "Identified")
         repeats = [decision for decision in expected if decision not in new]
         assert_that(found.repeats, equal_to(repeats), "Repeats")
+
+
+@pytest.mark.parametrize("held", [9, 4, 1])
+def test_what_was_published_first_can_leave_first(make_entry, monkeypatch, held) -> None:
+    days = [8, 3, 9, 1, 7, 2, 5, 6, 4]
+    entries = [
+        make_entry(key=f"{day}", url=f"https://{day}.example/{day}", published=f"2024-05-0{day}")
+        for day in days
+    ]
+    monkeypatch.setattr(transform, "_ORDERED", held * len(entries[0].summary) - 1)
+    items = [SeenIndex(None).identify(entry) for entry in entries]
+    stage = transform._EarliestFirst()
+    stage.start_bundle()
+    left = [item for given in items for item in stage.process(given)]
+    left += [item.value for item in stage.finish_bundle()]
+    assert [int(item.entry.key) for item in left] == sorted(days[:held]) + days[held:]
+    with Pipeline(runner="FnApiRunner") as pipeline:
+        found = pipeline | beam.Create(entries) | IdentifyEntries(earliest_first=True)
+        assert_that(found.identified, equal_to(items))
 
 
 def test_files_of_all_times_stay_known_in_a_bounded_run(make_entry) -> None:

@@ -65,6 +65,17 @@ def test_a_stage_does_not_wait_at_its_end_for_the_thread_that_samples_it():
     assert after == {("parse", "milliseconds"): statesampler.DEFAULT_SAMPLING_PERIOD_MS}
 
 
+def objects_left_alone(_):
+    count("parse", "left_alone", gc.get_freeze_count())
+
+
+def test_the_garbage_collector_is_kept_off_what_is_older_than_a_run():
+    pipeline = new_pipeline("DirectRunner", ALONE)
+    _ = pipeline | beam.Create([None]) | beam.Map(objects_left_alone)
+    assert run(pipeline, show_progress=False)["parse", "left_alone"] > 10_000
+    assert gc.get_freeze_count() == 0
+
+
 @pytest.mark.parametrize("beam_args", [ALONE, WORKERS], ids=["alone", "worker processes"])
 def test_collected_values_are_those_of_the_run(beam_args, temporary):
     pipeline = new_pipeline("DirectRunner", beam_args)

@@ -114,12 +114,14 @@ def embed_ahead(
     try:
         for article, key in zip(articles, keys):
             seconds = 0.0
-            while key not in vectors:
+            while True:
                 while len(waiting) < _AHEAD and left:
                     block = dict(islice(texts, max(_LEAST, min(_BLOCK, left // _AHEAD))))
                     left -= len(block)
                     leads = {key: lead_text(articles[at], most) for key, at in block.items()}
                     waiting.append(thread.submit(_encode, leads, encoder))
+                if key in vectors:
+                    break
                 done, spent = waiting.popleft().result()
                 vectors |= done
                 seconds += spent

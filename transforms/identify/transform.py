@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import Entry, Identified, Notice, Repeat, Sighting, TakenBack
 from transforms._shared.counts import count, timed
@@ -17,6 +19,8 @@ from transforms._shared.shards import WINDOW_DAYS
 from transforms.identify.identity import identity_key, taken_back_key
 from transforms.identify.order import deletion_order, reading_order
 from transforms.identify.seen import SeenIndex
+
+_ORDERED = 32_000_000  # characters held to be ordered: thousands of stories, 0.1 GB at most
 
 
 class IdentifiedEntries(NamedTuple):
@@ -38,7 +42,9 @@ class IdentifyEntries(beam.PTransform):
     article, when that is remembered; else it is counted as ``deleted_unknown``.
 
     Bounded: each key's entries are put in the order they were published, and nothing expires,
-    because files of many years can be dropped together. Unbounded: they are taken as they
+    because files of many years can be dropped together; with ``earliest_first`` those of all keys
+    that come together leave in that order, which decides nothing, but what comes first is then
+    what a later stage can begin with. Unbounded: they are taken as they
     come, what is remembered is kept as state, and an article not seen for ``window_days`` is
     forgotten.
     """
@@ -46,6 +52,7 @@ class IdentifyEntries(beam.PTransform):
     window_days: float = WINDOW_DAYS  # only used when not bounded
     bounded: bool = True
     seeds: Seeds | None = None  # what to go on from; only used when not bounded
+    earliest_first: bool = False  # only used when bounded
 
     def expand(self, entries: beam.PCollection[Entry | TakenBack]) -> IdentifiedEntries:
         keyed = entries | "KeyByIdentity" >> beam.ParDo(_KeyByIdentity())
@@ -56,6 +63,9 @@ class IdentifyEntries(beam.PTransform):
                 | "GroupByIdentity" >> beam.GroupByKey()
                 | "Identify" >> beam.ParDo(_IdentifyGroup()).with_outputs(*outputs, main="new")
             )
+            if self.earliest_first:
+                first = decided.new | "EarliestFirst" >> beam.ParDo(_EarliestFirst())
+                return IdentifiedEntries(first, decided.repeats, decided.sightings)
         else:
             window = timedelta(days=self.window_days)
             identify = beam.ParDo(_IdentifyNext(window, self.seeds))
@@ -85,6 +95,32 @@ class _IdentifyGroup(beam.DoFn):
         for taken in sorted((i for i in items if isinstance(i, TakenBack)), key=deletion_order):
             yield from _noted(index.take_back(taken))
         yield from _told(index.changes())
+
+
+class _EarliestFirst(beam.DoFn):
+    """Orders a bundle, or of a large one its beginning; the rest passes as it comes."""
+
+    def start_bundle(self) -> None:
+        self._held: list[Identified] = []
+        self._chars = 0
+
+    def process(self, item: Identified | Notice) -> Iterator[Identified | Notice]:
+        if isinstance(item, Notice) or self._chars > _ORDERED:
+            yield item
+            return
+        self._held.append(item)
+        self._chars += len(item.entry.content) + len(item.entry.summary)
+        if self._chars > _ORDERED:
+            yield from self._in_order()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for item in self._in_order():
+            yield WindowedValue(item, window.max_timestamp(), [window])
+
+    def _in_order(self) -> list[Identified]:
+        held, self._held = self._held, []
+        return sorted(held, key=lambda item: reading_order(item.entry))
 
 
 class _IdentifyNext(beam.DoFn):
