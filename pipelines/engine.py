@@ -60,9 +60,14 @@ class _Options(PipelineOptions):  # type: ignore[misc]
 def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
     """Make an empty pipeline on the named runner.
 
+    The first of a process takes what is there before it from the garbage collector: modules, of
+    which each full collection would go over some 300,000 objects.
+
     Raises:
         UsageError: Beam does not know the runner or refuses an option's value.
     """
+    if not gc.get_freeze_count():
+        gc.freeze()
     try:
         options = _Options([f"--runner={_RUNNERS.get(runner, runner)}", *beam_args])
         pipeline = beam.Pipeline(options=options)
@@ -86,7 +91,7 @@ def run(pipeline: beam.Pipeline, show_progress: bool = True, reset_counts: bool 
         reset()
     try:
         progress = Progress(snapshot) if show_progress else contextlib.nullcontext()
-        with _prompt_ends(), _old_objects_left_alone(), progress:
+        with _prompt_ends(), progress:
             result = _start(pipeline)
             result.wait_until_finish()
     except (RuntimeError, OutputError) as error:
@@ -169,16 +174,6 @@ def _prompt_ends() -> Iterator[None]:
         yield
     finally:
         statesampler.StateSampler = original
-
-
-@contextlib.contextmanager
-def _old_objects_left_alone() -> Iterator[None]:
-    """Keep the garbage collector off what is there before a run: modules, some 300,000 objects."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 class Collected:

@@ -248,8 +248,9 @@ def _cluster(settings: Settings, model: ModelFiles, mode: Mode) -> ClusterArticl
 def write(detected: Detected, settings: Settings, dim: int) -> beam.PCollection[str]:
     """Write every table of a bounded run; returns the relative paths of the files."""
     of_stages = _tables(detected)
-    # Where a worker is alone, all records of a stage are made in one bundle.
-    in_place = of_stages.keys() - {"article_notices"} if _alone(settings, detected.events) else ()
+    # Where a worker is alone, all records of a stage are made in one bundle; these at the end.
+    at_the_end = ("articles", "event_articles", "events", "event_changes")
+    in_place = at_the_end if _alone(settings, detected.events) else ()
     tables = {
         **of_stages,
         "dead_letters": detected.rejected | "Rejected" >> beam.Flatten(),

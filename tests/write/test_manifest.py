@@ -269,3 +269,18 @@ def test_options_that_differ_are_named(output, now, said):
     with pytest.raises(OutputError) as raised:
         check_output(str(output), "d2", overwrite=False, options=now)
     assert f"holds the output of {said}" in str(raised.value)
+
+
+def test_an_option_that_follows_from_another_is_not_named_beside_it(output):
+    run(output, OURS, options={"days": 7, "encoder": "openvino", "encoder_precision": "bf16"})
+    said = r"other options \(encoder_precision was bf16, is now fp32\): .*, set them as they were,"
+    with pytest.raises(OutputError, match=said):
+        check_output(str(output), "d2", overwrite=False, options={"days": 7})
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_an_output_of_runs_that_go_on_asks_to_go_on(output, streaming):
+    run(output, OURS, options={"days": 7, "streaming": streaming})
+    said = "holds the output of runs that go on: choose another folder, or add --resume or --over"
+    with pytest.raises(OutputError, match=said):
+        check_output(str(output), "d2", overwrite=False, options={"days": 14})

@@ -21,6 +21,7 @@ _BEGUN = "begun"  # what it says when a run began that goes on; else the digest 
 VOLATILE = ("timings", "finished_at")
 
 _SHORT = 40  # characters of an option's value that is worth showing
+_GOES_ON = "streaming"  # an option that only runs that go on have, also with --resume
 _UNNAMED = {"encoder_precision": "fp32"}  # what an option was that a summary does not name
 _MAX_RUN_FILE_BYTES = 64 * 2**20
 
@@ -50,24 +51,27 @@ def check_output(
     refuse_foreign(output)
     run = read_run(output)
     if run is not None and run.get("arguments_digest") != arguments_digest and not overwrite:
-        raise OutputError(
-            f"{output} holds the output of {_other(run.get('options'), options)}: "
-            "choose another folder, set them as they were, or add --overwrite"
-        )
+        held, fix = _held(run.get("options"), options)
+        raise OutputError(f"{output} holds the output of {held}: choose another folder, {fix}")
     replace_file(folder / UNFINISHED_FILE, f"{arguments_digest}\n".encode())
 
 
-def _other(before: object, now: Mapping[str, Any]) -> str:
-    """Say which options differ from those of an earlier run."""
+def _held(before: object, now: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what differs from an earlier run, and what to do if it is not to be lost."""
     then = before if isinstance(before, dict) else {}
+    if _GOES_ON in then and _GOES_ON not in now:
+        return "runs that go on", "or add --resume or --overwrite"
+    differ = [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]
+    # An option that is not named now is no option of this run: another one is the reason.
+    named = [name for name in differ if name in now or name in _UNNAMED] or differ
     said = []
-    for name in sorted(then.keys() | now.keys()):
-        if then.get(name) != now.get(name):
-            was, is_now = (f"{has.get(name, _UNNAMED.get(name, ''))}" for has in (then, now))
-            short = max(len(was), len(is_now)) <= _SHORT
-            told = [f"was {was}"] * bool(was) + [f"is now {is_now}"] * bool(is_now)
-            said.append(f"{name} {', '.join(told)}" if short else name)
-    return f"other options ({'; '.join(said)})" if said else "other input or options"
+    for name in named:
+        was, is_now = (f"{has.get(name, _UNNAMED.get(name, ''))}" for has in (then, now))
+        short = max(len(was), len(is_now)) <= _SHORT
+        told = [f"was {was}"] * bool(was) + [f"is now {is_now}"] * bool(is_now)
+        said.append(f"{name} {', '.join(told)}" if short else name)
+    other = f"other options ({'; '.join(said)})" if said else "other input or options"
+    return other, "set them as they were, or add --overwrite"
 
 
 def refuse_foreign(output: str) -> None:
