@@ -1,5 +1,6 @@
 """Run a pipeline on the engine the user named, and read its counters."""
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -68,6 +69,7 @@ def new_pipeline(runner: str, beam_args: Sequence[str]) -> beam.Pipeline:
     """
     if not gc.get_freeze_count():
         gc.freeze()
+        atexit.register(gc.unfreeze)  # libraries say they leak what is never collected
     try:
         options = _Options([f"--runner={_RUNNERS.get(runner, runner)}", *beam_args])
         pipeline = beam.Pipeline(options=options)

@@ -1,6 +1,9 @@
 import gc
+import subprocess
+import sys
 import tempfile
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import apache_beam as beam
@@ -16,6 +19,7 @@ from transforms._shared.counts import count
 from transforms.embed.backends import BackendError
 from transforms.write.output import OutputError
 
+ROOT = Path(__file__).parents[2]
 ALONE = ()
 WORKERS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 MESSAGE = "cannot write out/events [1]: No space left on device: free some space: now"
@@ -64,6 +68,16 @@ def test_a_stage_does_not_wait_at_its_end_for_the_thread_that_samples_it():
     assert run(period(), show_progress=False) == {("parse", "milliseconds"): 10}
     after = counters_of(period().run())  # any other pipeline keeps Beam's own
     assert after == {("parse", "milliseconds"): statesampler.DEFAULT_SAMPLING_PERIOD_MS}
+
+
+def test_what_the_garbage_collector_was_kept_off_is_collected_at_the_end():
+    program = (
+        "import duckdb; from pipelines.engine import new_pipeline; new_pipeline('DirectRunner', ())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_the_garbage_collector_is_kept_off_modules_but_not_off_pipelines():
