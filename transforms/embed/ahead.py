@@ -13,10 +13,9 @@ from transforms.embed.encoder import Encoder
 from transforms.embed.lead import CHARS_PER_TOKEN, lead_text, text_key
 
 _BLOCK = 64  # texts given to the encoder at once: what the first article waits for
+_LEAST = 16  # the same of the first and the last: cores are idle before the one, after the other
 _AHEAD = 3  # blocks that are encoded or waiting to be taken
 _MOST_EARLY = 8_192  # vectors that are kept until their articles are decided on: 12 MiB
-
-_LEAST = 16  # the same of the first and the last: cores are idle before the one, after the other
 
 _Block = tuple[dict[bytes, bytes], float]  # vectors by key of the text, and seconds they took
 

@@ -121,6 +121,8 @@ def _write_bundle(tables: list[str], folders: Mapping[str, ParquetFolder]) -> be
 
 
 class _WriteBundle(beam.DoFn):
+    """Writes what a bundle holds, days of few rows together: no more rows are made at a time."""
+
     def __init__(self, tables: list[str], folders: Mapping[str, ParquetFolder]) -> None:
         self._tables, self._folders = tables, folders
         self._time = ROW_SOURCES[tables[0]].time
