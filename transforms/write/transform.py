@@ -121,7 +121,7 @@ def _write_bundle(tables: list[str], folders: Mapping[str, ParquetFolder]) -> be
 
 
 class _WriteBundle(beam.DoFn):
-    """Writes what a bundle holds, days of few rows together: no more rows are made at a time."""
+    """Writes a bundle at its end, some days at a time: not all rows are made at once."""
 
     def __init__(self, tables: list[str], folders: Mapping[str, ParquetFolder]) -> None:
         self._tables, self._folders = tables, folders
